@@ -1,0 +1,186 @@
+import type { Tensor, TypedArray } from '../tensor.ts'
+
+/** What the addon says about itself, without loading a model. */
+export interface NativeInfo {
+  version: string
+  libtorch: string
+  cuda: boolean
+  devices: { type: 'cpu' | 'cuda'; index: number; name: string; memory: number }[]
+  threads: number
+  cpu: { avx512: boolean; bf16: boolean }
+  buildType: string
+}
+
+export type Precision = 'float32' | 'bf16'
+
+/** One byte, non-zero = cancel. Native jobs poll it between stages; see `lib/binding/cancel.ts`. */
+export type CancelFlag = Uint8Array
+
+/** Everything needed to build a model; also what a checkpoint's metadata carries. */
+export interface NativeModelConfig {
+  /** 'ladder-densenet121' | 'ladder-densenet-tiny' | 'ladder-mobilenetv2' */
+  architecture: string
+  /** K */
+  classes: number
+  /** Architecture options, see `architectures()`. */
+  options: Record<string, string | number | boolean>
+  /** Per channel, applied to the RGB image scaled to [0, 1]. */
+  mean: readonly number[]
+  std: readonly number[]
+  /** For the initial weights. */
+  seed: number
+  /** 'cpu', 'cuda', 'cuda:1' */
+  device: string
+}
+
+export interface NativeArchitecture {
+  name: string
+  mean: number[]
+  std: number[]
+  /** Option names with their default values. */
+  options: Record<string, string | number | boolean>
+  /** Output stride of the logits. */
+  stride: number
+}
+
+/** Uint8 N×H×W×3 (as users give them), or Float32 N×3×H×W already scaled to [0, 1] (golden tests). */
+export type NativeImages = Tensor<Uint8Array> | Tensor<Float32Array>
+
+export interface NativeForwardResult {
+  /** N×K×h×w */
+  logits: Tensor
+  /** N×2×h×w, index 1 = d_out */
+  oodLogits: Tensor
+  /** Intermediate activations by name, only with `probes: true`. */
+  probes?: Record<string, Tensor>
+}
+
+export type ScoreName = 'hybrid' | 'discriminative' | 'generative' | 'maxSoftmax' | 'maxLogit' | 'entropy'
+
+export interface NativeScoreOptions {
+  height: number
+  width: number
+  scores: readonly ScoreName[]
+  /** Open-set labels: K where the hybrid score > threshold. Absent: closed-set labels. */
+  threshold?: number
+  /** Default false. */
+  alignCorners?: boolean
+}
+
+export interface NativeScoreResult {
+  /** N×H×W */
+  labels: Tensor<Uint8Array>
+  /** N×H×W each; larger = more anomalous */
+  scores: Record<string, Tensor>
+}
+
+export interface NativeLossOptions {
+  betaX: number
+  betaD: number
+  /** Label value left out of L_cls. */
+  ignore: number
+  /** Label value of pasted pixels. */
+  negative: number
+  /** Do ignore pixels count as d_in in L_d (the authors' release) or are they left out? */
+  ignoreInDatasetPosterior: 'inlier' | 'exclude'
+  /** Shift the value (not the gradient) of L_x by the detached mean of all logits, as the authors' release does. */
+  meanLogitShift: boolean
+  alignCorners?: boolean
+}
+
+export interface NativeLossResult {
+  total: number
+  cls: number
+  x: number
+  d: number
+  /** ∂total/∂logits and ∂total/∂oodLogits at the resolution of the inputs, same dtype as the inputs. */
+  gradLogits: Tensor<Float32Array | Float64Array>
+  gradOodLogits: Tensor<Float32Array | Float64Array>
+}
+
+export interface NativeTrainerOptions {
+  objective: 'closed-set' | 'hybrid'
+  loss: NativeLossOptions
+  /** Adam */
+  betas: readonly [number, number]
+  eps: number
+  weightDecay: number
+  /** Global gradient-norm clip; 0 = off. */
+  clipNorm: number
+  /** Learning-rate factor of the parameters whose name starts with 'backbone.'. */
+  backboneFactor: number
+  batchNormMomentum: number
+  precision: Precision
+  /** 1 in training; 2 reproduces the running statistics of gradient checkpointing. Default 1. */
+  channelsLast?: boolean
+}
+
+export interface NativeStepResult {
+  total: number
+  cls: number
+  x: number
+  d: number
+  gradNorm: number
+}
+
+export interface NativeModel {
+  readonly parameterCount: number
+  readonly config: NativeModelConfig
+  forward(images: NativeImages, options: { precision: Precision; probes?: boolean }, cancel?: CancelFlag): Promise<NativeForwardResult>
+  segment(images: NativeImages, options: NativeScoreOptions & { precision: Precision }, cancel?: CancelFlag): Promise<NativeScoreResult>
+  /** Names, shapes of all tensors of the state dict, in order. */
+  tensorNames(): string[]
+  /** Copies of state-dict tensors by name (all when `names` is absent). */
+  tensors(names?: readonly string[]): Promise<Record<string, Tensor<TypedArray>>>
+  loadTensors(tensors: Record<string, Tensor<TypedArray>>, options: { strict: boolean }): Promise<{ missing: string[]; unexpected: string[] }>
+  loadWeights(path: string, options: { strict: boolean; prefix: string }): Promise<{ missing: string[]; unexpected: string[] }>
+  /** Atomic: write, fsync, rename. */
+  save(path: string, metadata: Record<string, string>): Promise<void>
+  dispose(): void
+}
+
+export interface NativeTrainer {
+  /**
+   * One optimiser step. `labels` N×H×W: Uint8, or Int32 in golden tests. Rejects with NON_FINITE when loss or gradient
+   * is not finite; weights, moments and running statistics are then what they were before the step.
+   */
+  step(
+    images: NativeImages,
+    labels: Tensor<Uint8Array> | Tensor<Int32Array>,
+    options: { learningRate: number; gradients?: boolean },
+    cancel?: CancelFlag,
+  ): Promise<NativeStepResult & { gradients?: Record<string, Tensor>; logits?: Tensor; oodLogits?: Tensor }>
+  readonly steps: number
+  /** One atomic file: weights (`model.`), Adam moments (`exp_avg.`, `exp_avg_sq.`), step count, metadata. */
+  save(path: string, metadata: Record<string, string>): Promise<void>
+  /** Restores what `save` wrote, into this trainer and its model. */
+  load(path: string): Promise<Record<string, string>>
+  dispose(): void
+}
+
+export interface NativeAddon {
+  info(): NativeInfo
+  setThreads(threads: number): void
+  architectures(): NativeArchitecture[]
+  createModel(config: NativeModelConfig): Promise<NativeModel>
+  createTrainer(model: NativeModel, options: NativeTrainerOptions): NativeTrainer
+  hybridScore(logits: Tensor, oodLogits: Tensor, options: NativeScoreOptions, cancel?: CancelFlag): Promise<NativeScoreResult>
+  hybridLoss(
+    logits: Tensor<Float32Array | Float64Array>,
+    oodLogits: Tensor<Float32Array | Float64Array>,
+    labels: Tensor<Uint8Array> | Tensor<Int32Array>,
+    options: NativeLossOptions,
+    cancel?: CancelFlag,
+  ): Promise<NativeLossResult>
+  /** Jensen–Shannon divergence to the uniform distribution: mean over mask ≠ 0, per-pixel map, gradient of the mean. */
+  jensenShannon(
+    logits: Tensor<Float32Array | Float64Array>,
+    mask: Tensor<Uint8Array>,
+    options: { alignCorners?: boolean },
+  ): Promise<{ loss: number; map: Tensor<Float32Array | Float64Array>; gradLogits: Tensor<Float32Array | Float64Array> }>
+  /** All tensors of a .safetensors file; F16 and BF16 are widened to Float32Array. Throws INVALID_FILE with the reason. */
+  readSafetensors(path: string): Promise<{ tensors: Record<string, Tensor<TypedArray>>; metadata: Record<string, string> }>
+  /** Only the header: names → dtype and shape, and the metadata. */
+  readSafetensorsHeader(path: string): Promise<{ tensors: Record<string, { dtype: string; shape: number[] }>; metadata: Record<string, string> }>
+  writeSafetensors(path: string, tensors: Record<string, Tensor<TypedArray>>, metadata: Record<string, string>): Promise<void>
+}
