@@ -1,0 +1,38 @@
+#include "addon_data.h"
+#include "functions.h"
+#include "napi_config.h"
+#include "wrap_model.h"
+#include "wrap_trainer.h"
+
+namespace densehybrid::addon {
+namespace {
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  auto* data = new AddonData(env);
+  env.SetInstanceData(data);
+  // Before the environment goes, and while handles may still be freed: stop the queue.
+  env.AddCleanupHook([data] { data->queue->shutdown(); });
+  ModelWrap::define(env);
+  TrainerWrap::define(env);
+  exports.Set("info", Napi::Function::New<info>(env, "info"));
+  exports.Set("setThreads", Napi::Function::New<set_threads>(env, "setThreads"));
+  exports.Set("architectures", Napi::Function::New<ModelWrap::list_architectures>(env, "architectures"));
+  exports.Set("createModel", Napi::Function::New<ModelWrap::create>(env, "createModel"));
+  exports.Set("createTrainer", Napi::Function::New<TrainerWrap::create>(env, "createTrainer"));
+  exports.Set("hybridScore", Napi::Function::New<run_hybrid_score>(env, "hybridScore"));
+  exports.Set("hybridLoss", Napi::Function::New<run_hybrid_loss>(env, "hybridLoss"));
+  exports.Set("jensenShannon", Napi::Function::New<run_jensen_shannon>(env, "jensenShannon"));
+  exports.Set("readSafetensors", Napi::Function::New<run_read_safetensors>(env, "readSafetensors"));
+  exports.Set("readSafetensorsHeader", Napi::Function::New<run_read_safetensors_header>(env, "readSafetensorsHeader"));
+  exports.Set("writeSafetensors", Napi::Function::New<run_write_safetensors>(env, "writeSafetensors"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace densehybrid::addon
+
+static Napi::Object initialize_addon(Napi::Env env, Napi::Object exports) {
+  return densehybrid::addon::initialize(env, exports);
+}
+
+NODE_API_MODULE(densehybrid, initialize_addon)

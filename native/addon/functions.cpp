@@ -1,0 +1,226 @@
+#include "functions.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <unistd.h>
+
+#include "addon_data.h"
+#include "ops/hybrid_loss/hybrid_loss.h"
+#include "ops/hybrid_score/hybrid_score.h"
+#include "ops/jensen_shannon/jensen_shannon.h"
+#include "score_options.h"
+
+namespace densehybrid::addon {
+namespace {
+
+void check_dtype(Napi::Env env, const TensorView& view, size_t rank, std::initializer_list<at::ScalarType> dtypes,
+                 const char* name) {
+  bool known = false;
+  for (const at::ScalarType dtype : dtypes) known = known || view.dtype == dtype;
+  if (!known || view.shape.size() != rank) throw_invalid(env, std::string("Wrong type or rank of ") + name + ".");
+}
+
+// logits N×K×h×w and oodLogits N×2×h×w of one dtype.
+void check_logits(Napi::Env env, const TensorView& logits, const TensorView& ood_logits, std::initializer_list<at::ScalarType> dtypes) {
+  check_dtype(env, logits, 4, dtypes, "logits");
+  check_dtype(env, ood_logits, 4, {logits.dtype}, "oodLogits");
+  const auto& a = logits.shape;
+  const auto& b = ood_logits.shape;
+  if (a[0] < 1 || a[1] < 1 || a[1] > 254 || a[2] < 1 || a[3] < 1 || b[0] != a[0] || b[1] != 2 || b[2] != a[2] ||
+      b[3] != a[3]) {
+    throw_invalid(env, "Expected logits N×K×h×w with K from 1 to 254 and oodLogits N×2×h×w of the same size.");
+  }
+}
+
+std::string path_argument(const Napi::CallbackInfo& info) {
+  if (!info[0].IsString()) throw_invalid(info.Env(), "Expected a string for path.");
+  return info[0].As<Napi::String>();
+}
+
+at::Tensor gradient_of(const at::Tensor& leaf) {
+  return leaf.grad().defined() ? leaf.grad().contiguous() : at::zeros_like(leaf.detach());
+}
+
+}  // namespace
+
+Napi::Value info(const Napi::CallbackInfo& call) {
+  const Napi::Env env = call.Env();
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("version", DENSEHYBRID_VERSION);
+  object.Set("libtorch", DENSEHYBRID_LIBTORCH_VERSION);
+  object.Set("buildType", DENSEHYBRID_BUILD_TYPE);
+  object.Set("cuda", Napi::Boolean::New(env, false));
+  object.Set("threads", Napi::Number::New(env, AddonData::of(env).queue->threads()));
+  Napi::Object cpu = Napi::Object::New(env);
+  cpu.Set("avx512", Napi::Boolean::New(env, static_cast<bool>(__builtin_cpu_supports("avx512f"))));
+  cpu.Set("bf16", Napi::Boolean::New(env, static_cast<bool>(__builtin_cpu_supports("avx512bf16"))));
+  object.Set("cpu", cpu);
+  Napi::Object device = Napi::Object::New(env);
+  device.Set("type", "cpu");
+  device.Set("index", Napi::Number::New(env, 0));
+  device.Set("name", "CPU");
+  device.Set("memory", Napi::Number::New(env, static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                                                  static_cast<double>(::sysconf(_SC_PAGESIZE))));
+  Napi::Array devices = Napi::Array::New(env);
+  devices.Set(0u, device);
+  object.Set("devices", devices);
+  return object;
+}
+
+Napi::Value set_threads(const Napi::CallbackInfo& call) {
+  const double threads = call[0].IsNumber() ? call[0].As<Napi::Number>().DoubleValue() : 0;
+  if (!(threads >= 1 && threads <= 1024)) throw_invalid(call.Env(), "Expected from 1 to 1024 threads.");
+  AddonData::of(call.Env()).queue->set_threads(static_cast<int>(threads));
+  return call.Env().Undefined();
+}
+
+Napi::Value run_hybrid_score(const Napi::CallbackInfo& call) {
+  std::vector<Napi::ObjectReference> references;
+  const TensorView logits = tensor_argument(call[0], "logits", references);
+  const TensorView ood_logits = tensor_argument(call[1], "oodLogits", references);
+  check_logits(call.Env(), logits, ood_logits, {at::kFloat});
+  const HybridScoreOptions options = score_options(required_object(call[2], "options"));
+  const uint8_t* flag = cancel_argument(call[3], references);
+  return run_async<HybridScoreResult>(
+      call.Env(), std::move(references), flag,
+      [=](const CancelToken& cancel) {
+        const c10::InferenceMode inference;
+        return hybrid_score(logits.tensor(), ood_logits.tensor(), options, cancel);
+      },
+      [](Napi::Env env, HybridScoreResult& result) { return to_js(env, result); });
+}
+
+Napi::Value run_hybrid_loss(const Napi::CallbackInfo& call) {
+  struct Result {
+    double total, cls, x, d;
+    at::Tensor grad_logits, grad_ood_logits;
+  };
+  std::vector<Napi::ObjectReference> references;
+  const TensorView logits = tensor_argument(call[0], "logits", references);
+  const TensorView ood_logits = tensor_argument(call[1], "oodLogits", references);
+  const TensorView labels = tensor_argument(call[2], "labels", references);
+  check_logits(call.Env(), logits, ood_logits, {at::kFloat, at::kDouble});
+  check_dtype(call.Env(), labels, 3, {at::kByte, at::kInt}, "labels");
+  if (labels.shape[0] != logits.shape[0]) throw_invalid(call.Env(), "logits and labels differ in batch size.");
+  const HybridLossOptions options = loss_options(required_object(call[3], "options"));
+  const uint8_t* flag = cancel_argument(call[4], references);
+  return run_async<Result>(
+      call.Env(), std::move(references), flag,
+      [=](const CancelToken& cancel) {
+        const c10::AutoGradMode with_gradients(true);
+        const at::Tensor s = logits.tensor().requires_grad_(true);
+        const at::Tensor g = ood_logits.tensor().requires_grad_(true);
+        const HybridLossTerms terms = hybrid_loss(s, g, labels.tensor(), options);
+        cancel.check();
+        if (terms.total.requires_grad()) terms.total.backward();
+        return Result{terms.total.item<double>(), terms.cls.item<double>(), terms.x.item<double>(),
+                      terms.d.item<double>(),     gradient_of(s),           gradient_of(g)};
+      },
+      [](Napi::Env env, Result& result) -> Napi::Value {
+        Napi::Object object = Napi::Object::New(env);
+        object.Set("total", result.total);
+        object.Set("cls", result.cls);
+        object.Set("x", result.x);
+        object.Set("d", result.d);
+        object.Set("gradLogits", to_js(env, result.grad_logits));
+        object.Set("gradOodLogits", to_js(env, result.grad_ood_logits));
+        return object;
+      });
+}
+
+Napi::Value run_jensen_shannon(const Napi::CallbackInfo& call) {
+  struct Result {
+    double loss;
+    at::Tensor map, grad_logits;
+  };
+  std::vector<Napi::ObjectReference> references;
+  const TensorView logits = tensor_argument(call[0], "logits", references);
+  const TensorView mask = tensor_argument(call[1], "mask", references);
+  check_dtype(call.Env(), logits, 4, {at::kFloat, at::kDouble}, "logits");
+  check_dtype(call.Env(), mask, 3, {at::kByte}, "mask");
+  if (mask.shape[0] != logits.shape[0]) throw_invalid(call.Env(), "logits and mask differ in batch size.");
+  const bool align_corners = optional_bool(required_object(call[2], "options"), "alignCorners", false);
+  return run_async<Result>(
+      call.Env(), std::move(references), nullptr,
+      [=](const CancelToken&) {
+        const c10::AutoGradMode with_gradients(true);
+        const at::Tensor s = logits.tensor().requires_grad_(true);
+        const auto result = jensen_shannon(s, mask.tensor(), align_corners);
+        if (result.loss.requires_grad()) result.loss.backward();
+        return Result{result.loss.item<double>(), result.map.contiguous(), gradient_of(s)};
+      },
+      [](Napi::Env env, Result& result) -> Napi::Value {
+        Napi::Object object = Napi::Object::New(env);
+        object.Set("loss", result.loss);
+        object.Set("map", to_js(env, result.map));
+        object.Set("gradLogits", to_js(env, result.grad_logits));
+        return object;
+      });
+}
+
+Napi::Value run_read_safetensors(const Napi::CallbackInfo& call) {
+  using Result = std::pair<NamedTensors, Metadata>;
+  return run_async<Result>(
+      call.Env(), {}, nullptr,
+      [path = path_argument(call)](const CancelToken&) {
+        Result result = read_safetensors(path);
+        for (auto& [name, tensor] : result.first) {
+          if (tensor.scalar_type() == at::kHalf || tensor.scalar_type() == at::kBFloat16) tensor = tensor.to(at::kFloat);
+        }
+        return result;
+      },
+      [](Napi::Env env, Result& result) -> Napi::Value {
+        Napi::Object object = Napi::Object::New(env);
+        object.Set("tensors", to_js(env, result.first));
+        object.Set("metadata", to_js(env, result.second));
+        return object;
+      });
+}
+
+Napi::Value run_read_safetensors_header(const Napi::CallbackInfo& call) {
+  return run_async<SafetensorsHeader>(
+      call.Env(), {}, nullptr,
+      [path = path_argument(call)](const CancelToken&) { return read_safetensors_header(path); },
+      [](Napi::Env env, SafetensorsHeader& header) -> Napi::Value {
+        Napi::Object tensors = Napi::Object::New(env);
+        for (const auto& entry : header.entries) {
+          Napi::Array shape = Napi::Array::New(env, entry.shape.size());
+          for (size_t i = 0; i < entry.shape.size(); ++i) {
+            shape.Set(static_cast<uint32_t>(i), Napi::Number::New(env, static_cast<double>(entry.shape[i])));
+          }
+          Napi::Object description = Napi::Object::New(env);
+          description.Set("dtype", safetensors_dtype(entry.dtype));
+          description.Set("shape", shape);
+          tensors.Set(entry.name, description);
+        }
+        Napi::Object object = Napi::Object::New(env);
+        object.Set("tensors", tensors);
+        object.Set("metadata", to_js(env, header.metadata));
+        return object;
+      });
+}
+
+Napi::Value run_write_safetensors(const Napi::CallbackInfo& call) {
+  const std::string path = path_argument(call);
+  const Napi::Object source = required_object(call[1], "tensors");
+  const Metadata metadata = metadata_argument(call[2]);
+  std::vector<Napi::ObjectReference> references;
+  NamedTensors tensors;
+  const Napi::Array names = source.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); ++i) {
+    const std::string name = Napi::Value(names.Get(i)).ToString();
+    tensors.emplace_back(name, tensor_argument(source.Get(name), name, references).tensor());
+  }
+  return run_async<Nothing>(
+      call.Env(), std::move(references), nullptr,
+      [=](const CancelToken&) {
+        write_safetensors(path, tensors, metadata);
+        return Nothing{};
+      },
+      undefined);
+}
+
+}  // namespace densehybrid::addon

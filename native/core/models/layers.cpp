@@ -1,0 +1,72 @@
+#include "models/layers.h"
+
+#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/upsample_bilinear2d.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+namespace densehybrid {
+
+Conv2d::Conv2d(StateDict& state, const std::string& name, const ConvSpec& spec)
+    : spec_(spec), weight_(state.add_conv_weight(name + ".weight", {spec.out, spec.in / spec.groups, spec.kernel, spec.kernel})) {
+  if (spec.bias) bias_ = state.add_constant(name + ".bias", {spec.out}, 0.0, true);
+}
+
+at::Tensor Conv2d::forward(const at::Tensor& x) const {
+  const at::Tensor weight = weight_.to(x.scalar_type());
+  const at::Tensor bias = bias_.defined() ? bias_.to(x.scalar_type()) : bias_;
+  const auto convolve = [&](const at::Tensor& input, int64_t padding) {
+    return at::conv2d(input, weight, bias, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups);
+  };
+  if (spec_.padding == Padding::torch || spec_.kernel == 1) return convolve(x, (spec_.kernel - 1) / 2);
+  const auto total = [&](int64_t extent) {
+    const int64_t outputs = (extent + spec_.stride - 1) / spec_.stride;
+    return std::max<int64_t>((outputs - 1) * spec_.stride + spec_.kernel - extent, 0);
+  };
+  const int64_t rows = total(x.size(2));
+  const int64_t columns = total(x.size(3));
+  if (rows == columns && rows % 2 == 0) return convolve(x, rows / 2);
+  return convolve(at::constant_pad_nd(x, {columns / 2, columns - columns / 2, rows / 2, rows - rows / 2}), 0);
+}
+
+BatchNorm2d::BatchNorm2d(StateDict& state, const std::string& name, int64_t channels)
+    : weight_(state.add_constant(name + ".weight", {channels}, 1.0, true)),
+      bias_(state.add_constant(name + ".bias", {channels}, 0.0, true)),
+      running_mean_(state.add_constant(name + ".running_mean", {channels}, 0.0, false)),
+      running_var_(state.add_constant(name + ".running_var", {channels}, 1.0, false)),
+      batches_(state.add_counter(name + ".num_batches_tracked")) {}
+
+at::Tensor BatchNorm2d::forward(const at::Tensor& x, const ForwardContext& context) const {
+  if (context.training) {
+    if (x.size(0) * x.size(2) * x.size(3) < 2) {
+      throw Error("INVALID_ARGUMENT",
+                  "BatchNorm in training needs more than one value per channel but the batch leaves only one.",
+                  "Use a batch of at least 2 images, or larger crops.");
+    }
+    batches_.add_(1);
+  }
+  return at::batch_norm(x, weight_, bias_, running_mean_, running_var_, context.training,
+                        context.batch_norm_momentum, 1e-5, true);
+}
+
+NormReluConv::NormReluConv(StateDict& state, const std::string& norm, const std::string& conv, const ConvSpec& spec)
+    : norm_(state, norm, spec.in), conv_(state, conv, spec) {}
+
+at::Tensor NormReluConv::forward(const at::Tensor& x, const ForwardContext& context) const {
+  return conv_.forward(norm_.forward(x, context).relu_());
+}
+
+void NormReluConv::update_statistics(const at::Tensor& x, const ForwardContext& context) const {
+  const c10::NoGradGuard no_grad;
+  norm_.forward(x, context);
+}
+
+at::Tensor resize_bilinear(const at::Tensor& x, int64_t height, int64_t width) {
+  if (x.size(2) == height && x.size(3) == width) return x;
+  return at::upsample_bilinear2d(x, {height, width}, /*align_corners=*/false, std::nullopt, std::nullopt);
+}
+
+}  // namespace densehybrid

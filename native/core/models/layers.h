@@ -1,0 +1,83 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <map>
+#include <string>
+
+#include "common/cancel.h"
+#include "models/state_dict.h"
+
+namespace densehybrid {
+
+// What a forward pass needs beside its input.
+struct ForwardContext {
+  bool training = false;               // BatchNorm uses and updates batch statistics
+  double batch_norm_momentum = 0.01;   // the authors' value for every norm of the ladder networks
+  CancelToken cancel;
+  std::map<std::string, at::Tensor>* probes = nullptr;  // intermediate activations by name, when wanted
+
+  void probe(const std::string& name, const at::Tensor& value) const {
+    if (probes != nullptr) (*probes)[name] = value;
+  }
+};
+
+// TensorFlow pads "same" asymmetrically at stride 2 (one more at the bottom and right); PyTorch pads both sides alike.
+enum class Padding { torch, same };
+
+struct ConvSpec {
+  int64_t in = 0;
+  int64_t out = 0;
+  int64_t kernel = 1;
+  int64_t stride = 1;
+  int64_t groups = 1;
+  bool bias = false;
+  Padding padding = Padding::torch;  // torch: (kernel − 1) / 2 on every side
+};
+
+// Convolution in the dtype of its input; the float32 weights are cast when that is bf16.
+class Conv2d {
+ public:
+  Conv2d(StateDict& state, const std::string& name, const ConvSpec& spec);
+  at::Tensor forward(const at::Tensor& x) const;
+
+ private:
+  ConvSpec spec_;
+  at::Tensor weight_;
+  at::Tensor bias_;
+};
+
+// BatchNorm2d with eps 1e-5. Statistics are float32 whatever the input is.
+class BatchNorm2d {
+ public:
+  BatchNorm2d(StateDict& state, const std::string& name, int64_t channels);
+  at::Tensor forward(const at::Tensor& x, const ForwardContext& context) const;
+
+ private:
+  at::Tensor weight_;
+  at::Tensor bias_;
+  at::Tensor running_mean_;
+  at::Tensor running_var_;
+  at::Tensor batches_;
+};
+
+// The pre-activation unit of DenseNet and of the ladder: BatchNorm → ReLU → convolution, named <name>.norm, <name>.conv.
+class NormReluConv {
+ public:
+  NormReluConv(StateDict& state, const std::string& norm, const std::string& conv, const ConvSpec& spec);
+  NormReluConv(StateDict& state, const std::string& name, const ConvSpec& spec)
+      : NormReluConv(state, name + ".norm", name + ".conv", spec) {}
+  at::Tensor forward(const at::Tensor& x, const ForwardContext& context) const;
+  // Only the running statistics of the norm follow x (for a head whose output nobody uses).
+  void update_statistics(const at::Tensor& x, const ForwardContext& context) const;
+
+ private:
+  BatchNorm2d norm_;
+  Conv2d conv_;
+};
+
+// Bilinear resizing of N×C×h×w to `height`×`width`, align_corners = false.
+at::Tensor resize_bilinear(const at::Tensor& x, int64_t height, int64_t width);
+
+}  // namespace densehybrid

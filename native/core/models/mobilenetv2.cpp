@@ -1,0 +1,78 @@
+#include "models/mobilenetv2.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/hardtanh.h>
+
+namespace densehybrid {
+
+at::Tensor MobileNetV2::Unit::forward(const at::Tensor& x, const ForwardContext& context) const {
+  at::Tensor y = conv.forward(x);
+  if (norm) y = norm->forward(y, context);
+  return relu6 ? at::hardtanh_(y, 0.0, 6.0) : y;
+}
+
+std::unique_ptr<MobileNetV2::Unit> MobileNetV2::make_unit(StateDict& state, const std::string& conv,
+                                                          const std::string& norm, ConvSpec spec, bool relu6) const {
+  spec.padding = spec_.padding;
+  spec.bias = !spec_.batch_norm;
+  Conv2d convolution(state, conv, spec);
+  auto unit = std::make_unique<Unit>(Unit{std::move(convolution), nullptr, relu6});
+  if (spec_.batch_norm) unit->norm = std::make_unique<BatchNorm2d>(state, norm, spec.out);
+  return unit;
+}
+
+MobileNetV2::MobileNetV2(StateDict& state, const std::string& prefix, const MobileNetV2Spec& spec) : spec_(spec) {
+  const std::string root = prefix + ".features.";
+  // expansion t, output channels c, repetitions n, stride s (Table 2 of the paper)
+  constexpr int64_t kStages[][4] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2},
+                                    {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+  stem_ = make_unit(state, root + "0.0", root + "0.1", {.in = 3, .out = 32, .kernel = 3, .stride = 2}, true);
+  int64_t channels = 32;
+  int64_t stride = 2;
+  int number = 1;
+  for (const auto& [expansion, out, repetitions, first_stride] : kStages) {
+    for (int64_t i = 0; i < repetitions; ++i, ++number) {
+      const std::string name = root + std::to_string(number) + ".conv.";
+      const int64_t block_stride = i == 0 ? first_stride : 1;
+      const int64_t middle = expansion * channels;
+      InvertedResidual block;
+      int part = 0;
+      const auto part_names = [&] {
+        const std::string base = name + std::to_string(part++);
+        return std::pair{base + ".0", base + ".1"};
+      };
+      if (expansion > 1) {
+        const auto [conv, norm] = part_names();
+        block.expand = make_unit(state, conv, norm, {.in = channels, .out = middle}, true);
+      }
+      const auto [conv, norm] = part_names();
+      block.depthwise = make_unit(
+          state, conv, norm, {.in = middle, .out = middle, .kernel = 3, .stride = block_stride, .groups = middle}, true);
+      block.project = make_unit(state, name + std::to_string(part), name + std::to_string(part + 1),
+                                {.in = middle, .out = out}, false);
+      block.residual = block_stride == 1 && channels == out;
+      block.is_skip = block_stride == 2 && stride >= 4;
+      if (block.is_skip) skip_channels_.push_back(middle);
+      stride *= block_stride;
+      channels = out;
+      blocks_.push_back(std::move(block));
+    }
+  }
+  last_ = make_unit(state, root + "18.0", root + "18.1", {.in = channels, .out = 1280}, true);
+}
+
+BackboneFeatures MobileNetV2::forward(const at::Tensor& image, const ForwardContext& context) const {
+  BackboneFeatures features;
+  at::Tensor x = stem_->forward(image, context);
+  for (const InvertedResidual& block : blocks_) {
+    context.cancel.check();
+    at::Tensor y = block.expand ? block.expand->forward(x, context) : x;
+    if (block.is_skip) features.skips.push_back(y);
+    y = block.project->forward(block.depthwise->forward(y, context), context);
+    x = block.residual ? x + y : y;
+  }
+  features.deepest = last_->forward(x, context);
+  return features;
+}
+
+}  // namespace densehybrid

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/backbone.h"
+
+namespace densehybrid {
+
+struct MobileNetV2Spec {
+  Padding padding = Padding::torch;
+  // false: the norms are folded into the convolutions, which then have biases (weights exported for inference).
+  bool batch_norm = true;
+};
+
+// MobileNetV2 1.0 (Sandler et al. 2018) with torchvision's names. The skips are the expanded (6·C channels, after ReLU6)
+// maps inside the first block of each coarser stride, at strides 4, 8 and 16, richer than the thin block outputs; the
+// deepest map is the 1280-channel output at stride 32.
+class MobileNetV2 : public Backbone {
+ public:
+  MobileNetV2(StateDict& state, const std::string& prefix, const MobileNetV2Spec& spec);
+  BackboneFeatures forward(const at::Tensor& image, const ForwardContext& context) const override;
+
+  const std::vector<int64_t>& skip_channels() const override { return skip_channels_; }
+  int64_t channels() const override { return 1280; }
+
+ private:
+  // Convolution, then BatchNorm unless folded, then ReLU6 unless linear.
+  struct Unit {
+    Conv2d conv;
+    std::unique_ptr<BatchNorm2d> norm;
+    bool relu6;
+    at::Tensor forward(const at::Tensor& x, const ForwardContext& context) const;
+  };
+  struct InvertedResidual {
+    std::unique_ptr<Unit> expand;  // absent in the first block
+    std::unique_ptr<Unit> depthwise;
+    std::unique_ptr<Unit> project;
+    bool residual = false;
+    bool is_skip = false;  // its expanded map goes to the ladder
+  };
+  std::unique_ptr<Unit> make_unit(StateDict& state, const std::string& conv, const std::string& norm, ConvSpec spec,
+                                  bool relu6) const;
+
+  MobileNetV2Spec spec_;
+  std::unique_ptr<Unit> stem_;
+  std::vector<InvertedResidual> blocks_;
+  std::unique_ptr<Unit> last_;
+  std::vector<int64_t> skip_channels_;
+};
+
+}  // namespace densehybrid

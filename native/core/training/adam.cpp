@@ -1,0 +1,107 @@
+#include "training/adam.h"
+
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/GradMode.h>
+
+#include <unordered_map>
+
+#include "common/error.h"
+
+namespace densehybrid {
+
+Adam::Adam(const StateDict& state, const AdamOptions& options) : options_(options) {
+  for (const auto& entry : state.entries()) {
+    if (!entry.trainable) continue;
+    slots_.push_back({entry.name, entry.tensor, at::zeros_like(entry.tensor.detach()),
+                      at::zeros_like(entry.tensor.detach()), at::zeros({}, entry.tensor.options().requires_grad(false)),
+                      entry.name.rfind("backbone.", 0) == 0});
+  }
+}
+
+std::vector<at::Tensor> Adam::gradients() const {
+  std::vector<at::Tensor> gradients;
+  for (const Slot& slot : slots_) {
+    if (slot.parameter.grad().defined()) gradients.push_back(slot.parameter.grad());
+  }
+  return gradients;
+}
+
+void Adam::step(double learning_rate) {
+  const c10::NoGradGuard no_grad;
+  for (const bool backbone : {true, false}) {
+    std::vector<at::Tensor> parameters, gradients, exp_avgs, exp_avg_sqs, steps;
+    for (const Slot& slot : slots_) {
+      if (slot.backbone != backbone || !slot.parameter.grad().defined()) continue;
+      parameters.push_back(slot.parameter);
+      // The fused kernel walks raw memory, so the gradient must lie in memory as its parameter does.
+      gradients.push_back(slot.parameter.grad().strides() == slot.parameter.strides()
+                              ? slot.parameter.grad()
+                              : at::zeros_like(slot.parameter.detach()).copy_(slot.parameter.grad()));
+      exp_avgs.push_back(slot.exp_avg);
+      exp_avg_sqs.push_back(slot.exp_avg_sq);
+      steps.push_back(slot.step);
+      slot.step.add_(1);
+    }
+    if (parameters.empty()) continue;
+    at::_fused_adam_(parameters, gradients, exp_avgs, exp_avg_sqs, /*max_exp_avg_sqs=*/{}, steps,
+                     backbone ? learning_rate * options_.backbone_factor : learning_rate, options_.beta1,
+                     options_.beta2, options_.weight_decay, options_.eps, /*amsgrad=*/false, /*maximize=*/false);
+  }
+}
+
+void Adam::zero_gradients() {
+  for (Slot& slot : slots_) slot.parameter.mutable_grad().reset();
+}
+
+double Adam::gradient_norm() const {
+  const c10::NoGradGuard no_grad;
+  const std::vector<at::Tensor> all = gradients();
+  return all.empty() ? 0.0 : at::stack(at::_foreach_norm(all)).norm().item<double>();
+}
+
+void Adam::scale_gradients(double factor) {
+  const c10::NoGradGuard no_grad;
+  const std::vector<at::Tensor> all = gradients();
+  if (!all.empty()) at::_foreach_mul_(all, factor);
+}
+
+NamedTensors Adam::state() const {
+  NamedTensors tensors;
+  for (const Slot& slot : slots_) {
+    tensors.emplace_back("exp_avg." + slot.name, slot.exp_avg);
+    tensors.emplace_back("exp_avg_sq." + slot.name, slot.exp_avg_sq);
+    tensors.emplace_back("step." + slot.name, slot.step);
+  }
+  return tensors;
+}
+
+void Adam::load(const NamedTensors& tensors) {
+  std::unordered_map<std::string, const at::Tensor*> by_name;
+  for (const auto& [name, tensor] : tensors) by_name.emplace(name, &tensor);
+  const auto find = [&](const std::string& name, const at::Tensor& like) -> const at::Tensor& {
+    const auto match = by_name.find(name);
+    if (match == by_name.end() || match->second->sizes() != like.sizes()) {
+      throw Error("ARCHITECTURE_MISMATCH", "The optimiser state does not belong to this model: " + name +
+                                               (match == by_name.end() ? " is missing." : " has another shape."));
+    }
+    return *match->second;
+  };
+  for (const Slot& slot : slots_) {  // check all before changing any
+    find("exp_avg." + slot.name, slot.exp_avg);
+    find("exp_avg_sq." + slot.name, slot.exp_avg_sq);
+    find("step." + slot.name, slot.step);
+  }
+  const c10::NoGradGuard no_grad;
+  for (Slot& slot : slots_) {
+    slot.exp_avg.copy_(find("exp_avg." + slot.name, slot.exp_avg));
+    slot.exp_avg_sq.copy_(find("exp_avg_sq." + slot.name, slot.exp_avg_sq));
+    slot.step.copy_(find("step." + slot.name, slot.step));
+  }
+}
+
+}  // namespace densehybrid
