@@ -3,6 +3,7 @@
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/linear.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <c10/core/GradMode.h>
 
@@ -21,6 +22,11 @@ at::Tensor Conv2d::forward(const at::Tensor& x) const {
   const auto convolve = [&](const at::Tensor& input, int64_t padding) {
     return at::conv2d(input, weight, bias, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups);
   };
+  if (spec_.kernel == 1 && spec_.stride == 1 && spec_.groups == 1 && x.device().is_cpu() &&
+      x.is_contiguous(at::MemoryFormat::ChannelsLast)) {
+    // In channels_last a 1×1 convolution is one matrix product over all pixels, without the copies of the general path.
+    return at::linear(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
+  }
   if (spec_.padding == Padding::torch || spec_.kernel == 1) return convolve(x, (spec_.kernel - 1) / 2);
   const auto total = [&](int64_t extent) {
     const int64_t outputs = (extent + spec_.stride - 1) / spec_.stride;

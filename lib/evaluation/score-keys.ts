@@ -1,0 +1,77 @@
+/**
+ * Order-preserving integer keys of float32 scores: sorting the keys as int32 sorts the scores, and equal keys are equal
+ * scores. Denormals keep keys of their own; −0 and +0 share one, because −0 === +0 must be one threshold.
+ * Bits and keys are signed, so that V8 keeps them in integer registers.
+ */
+
+const EXPONENT = 0x7f800000
+const MAGNITUDE = 0x7fffffff
+const NEGATIVE_ZERO = -0x80000000
+
+/** Whether the float32 with these bits is NaN or infinite. */
+export function isNonFiniteBits(bits: number): boolean {
+  return (bits & EXPONENT) === EXPONENT
+}
+
+/** The key of the float32 with these bits. The float must be finite. */
+export function keyFromBits(bits: number): number {
+  if (bits >= 0) return bits
+  return bits === NEGATIVE_ZERO ? 0 : bits ^ MAGNITUDE
+}
+
+/** The float32 scores of `keys`. */
+export function scoresFromKeys(keys: Int32Array): Float32Array {
+  const bits = new Int32Array(keys.length)
+  for (let i = 0; i < keys.length; i++) bits[i] = keys[i] >= 0 ? keys[i] : keys[i] ^ MAGNITUDE
+  return new Float32Array(bits.buffer)
+}
+
+/** The bits of float32 scores, without a copy. */
+export function bitsOfScores(scores: Float32Array): Int32Array {
+  return new Int32Array(scores.buffer, scores.byteOffset, scores.length)
+}
+
+const DIGIT_BITS = 11
+const BUCKETS = 1 << DIGIT_BITS
+const DIGIT_MASK = BUCKETS - 1
+/** Flips the sign, so that digits of signed keys order as unsigned ones. */
+const FLIP = 1 << 31
+/** Below this many keys the built-in sort is quicker than clearing three histograms. */
+const RADIX_MINIMUM = 4096
+
+/**
+ * Sorts keys ascending: a least-significant-digit radix sort with 11-bit digits. Overwrites `keys`; the sorted keys
+ * are in the returned array, which is either `keys` or a buffer of the same length.
+ */
+export function sortKeys(keys: Int32Array): Int32Array {
+  const n = keys.length
+  if (n < RADIX_MINIMUM) return keys.sort()
+  const histogram = new Int32Array(3 * BUCKETS)
+  for (let i = 0; i < n; i++) {
+    const key = keys[i] ^ FLIP
+    histogram[key & DIGIT_MASK]++
+    histogram[BUCKETS + ((key >>> DIGIT_BITS) & DIGIT_MASK)]++
+    histogram[2 * BUCKETS + (key >>> (2 * DIGIT_BITS))]++
+  }
+  let from = keys
+  let to: Int32Array | undefined
+  for (let digit = 0; digit < 3; digit++) {
+    const shift = digit * DIGIT_BITS
+    const offsets = histogram.subarray(digit * BUCKETS, (digit + 1) * BUCKETS)
+    if (offsets[((from[0] ^ FLIP) >>> shift) & DIGIT_MASK] === n) continue // all keys share this digit
+    let start = 0
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      const size = offsets[bucket]
+      offsets[bucket] = start
+      start += size
+    }
+    const target: Int32Array = to ?? new Int32Array(n)
+    for (let i = 0; i < n; i++) {
+      const key = from[i]
+      target[offsets[((key ^ FLIP) >>> shift) & DIGIT_MASK]++] = key
+    }
+    to = from
+    from = target
+  }
+  return from
+}

@@ -1,0 +1,155 @@
+#include <c10/core/GradMode.h>
+
+#include "models/registry.h"
+#include "training/trainer.h"
+#include "support.h"  // last: it brings doctest after libtorch
+
+using namespace densehybrid;
+using densehybrid::test::TemporaryFolder;
+
+namespace {
+
+std::shared_ptr<SegmentationModel> make(const std::string& architecture, Options options = {}, uint64_t seed = 1) {
+  return create_model({.architecture = architecture, .classes = 5, .options = std::move(options), .seed = seed});
+}
+
+struct Batch {
+  at::Tensor images = at::randint(0, 256, {2, 64, 96, 3}, at::kByte);
+  at::Tensor labels = at::randint(0, 5, {2, 64, 96}, at::kByte);
+};
+
+// Every tensor of the state dict, for comparing before and after.
+std::vector<at::Tensor> copy_of(const SegmentationModel& model) {
+  std::vector<at::Tensor> copies;
+  for (const auto& entry : model.state().entries()) copies.push_back(entry.tensor.detach().clone());
+  return copies;
+}
+
+bool same(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!at::equal(a[i], b[i])) return false;
+  }
+  return a.size() == b.size();
+}
+
+}  // namespace
+
+TEST_CASE("every architecture maps images to logits at its stride, for any size and both precisions") {
+  const c10::NoGradGuard no_grad;
+  for (const Architecture& architecture : architectures()) {
+    CAPTURE(architecture.name);
+    const auto model = make(architecture.name);
+    for (const auto& size : {std::pair<int64_t, int64_t>{64, 96}, {70, 101}}) {
+      const at::Tensor images = at::randint(0, 256, {1, size.first, size.second, 3}, at::kByte);
+      const auto output = model->forward(model->prepare(images, at::kFloat), {});
+      CHECK(output.logits.size(1) == 5);
+      CHECK(output.ood_logits.size(1) == 2);
+      CHECK(std::abs(output.logits.size(2) - size.first / architecture.stride) <= 1);
+      CHECK(at::isfinite(output.logits).all().item<bool>());
+      const auto half = model->forward(model->prepare(images, at::kBFloat16), {});
+      CHECK((half.logits.to(at::kFloat) - output.logits).abs().mean().item<double>() < 0.1 * output.logits.abs().mean().item<double>());
+    }
+  }
+}
+
+TEST_CASE("the seed decides the initial weights") {
+  CHECK(same(copy_of(*make("ladder-densenet-tiny", {}, 7)), copy_of(*make("ladder-densenet-tiny", {}, 7))));
+  CHECK_FALSE(same(copy_of(*make("ladder-densenet-tiny", {}, 7)), copy_of(*make("ladder-densenet-tiny", {}, 8))));
+}
+
+TEST_CASE("unknown architectures and options are named") {
+  CHECK_THROWS_WITH(make("ladder-densenet122"), doctest::Contains("ladder-densenet122"));
+  CHECK_THROWS_WITH(make("ladder-mobilenetv2", {{"paddding", std::string("same")}}), doctest::Contains("paddding"));
+  CHECK_THROWS_WITH(make("ladder-mobilenetv2", {{"padding", std::string("full")}}), doctest::Contains("full"));
+  CHECK_THROWS_WITH(make("ladder-mobilenetv2", {{"padding", true}}), doctest::Contains("wrong type"));
+}
+
+TEST_CASE("padding same puts the odd row and column at the bottom and right") {
+  StateDict state(0, at::kCPU);
+  const Conv2d conv(state, "c", {.in = 1, .out = 1, .kernel = 3, .stride = 2, .padding = Padding::same});
+  const at::Tensor x = at::randn({1, 1, 6, 8});
+  const at::Tensor expected = at::conv2d(at::constant_pad_nd(x, {0, 1, 0, 1}), state.find("c.weight")->tensor, {}, 2);
+  CHECK(at::allclose(conv.forward(x), expected, 1e-5, 1e-6));
+  CHECK(conv.forward(at::randn({1, 1, 7, 9})).size(2) == 4);  // ceil(7 / 2), one row on each side
+}
+
+TEST_CASE("a 1×1 convolution as a matrix product equals the convolution, in value and gradient") {
+  StateDict state(0, at::kCPU);
+  const Conv2d conv(state, "c", {.in = 6, .out = 4, .bias = true});
+  const at::Tensor& weight = state.find("c.weight")->tensor;
+  const at::Tensor x = at::randn({2, 6, 5, 7}).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor direct = at::conv2d(x, weight, state.find("c.bias")->tensor);
+  CHECK(at::allclose(conv.forward(x), direct, 1e-5, 1e-6));
+  conv.forward(x).pow(2).sum().backward();
+  const at::Tensor gradient = weight.grad().clone();
+  weight.mutable_grad().reset();
+  direct.pow(2).sum().backward();
+  CHECK(at::allclose(gradient, weight.grad(), 1e-4, 1e-4));
+}
+
+TEST_CASE("trainer: the loss falls, terms add up, resume is exact") {
+  const TemporaryFolder folder;
+  const Batch batch;
+  TrainerOptions options;
+  options.hybrid = true;
+  at::Tensor labels = batch.labels.clone();
+  labels.slice(1, 0, 16).fill_(254);
+  const auto model = make("ladder-densenet-tiny");
+  Trainer trainer(model, options);
+  std::vector<double> losses;
+  for (int i = 0; i < 8; ++i) {
+    const StepResult result = trainer.step(batch.images, labels, 1e-3, false, {});
+    CHECK(result.total == doctest::Approx(result.cls + 0.03 * result.x + 0.3 * result.d).epsilon(1e-5));
+    losses.push_back(result.total);
+    if (i == 3) trainer.save(folder / "state.safetensors", {{"epoch", "3"}});
+  }
+  CHECK(losses.back() < losses.front());
+
+  const auto other = make("ladder-densenet-tiny", {}, 99);
+  Trainer resumed(other, options);
+  CHECK(resumed.load(folder / "state.safetensors").at("epoch") == "3");
+  CHECK(resumed.steps() == 4);
+  for (int i = 4; i < 8; ++i) CHECK(resumed.step(batch.images, labels, 1e-3, false, {}).total == losses[static_cast<size_t>(i)]);
+  CHECK(same(copy_of(*model), copy_of(*other)));
+}
+
+TEST_CASE("trainer: one at a time, and a failed or cancelled step changes nothing") {
+  const Batch batch;
+  const auto model = make("ladder-densenet-tiny");
+  Trainer trainer(model, {});
+  CHECK_THROWS_WITH(Trainer(model, {}), doctest::Contains("already has a trainer"));
+  trainer.step(batch.images, batch.labels, 1e-3, false, {});
+  const at::Tensor& weight = model->state().find("logits.conv.weight")->tensor;
+  {
+    const c10::NoGradGuard no_grad;
+    weight.fill_(std::nan(""));
+  }
+  const auto before = copy_of(*model);
+  CHECK_THROWS_WITH(trainer.step(batch.images, batch.labels, 1e-3, false, {}), doctest::Contains("not finite"));
+  const auto after = copy_of(*model);
+  for (size_t i = 0; i < before.size(); ++i) CHECK(at::equal(before[i].nan_to_num(-1), after[i].nan_to_num(-1)));
+  const uint8_t cancel = 1;
+  CHECK_THROWS_WITH(trainer.step(batch.images, batch.labels, 1e-3, false, CancelToken(&cancel)), doctest::Contains("aborted"));
+}
+
+TEST_CASE("adam: one step equals the definition") {
+  StateDict state(0, at::kCPU);
+  at::Tensor backbone = state.add_constant("backbone.w", {3}, 1.0, true);
+  at::Tensor head = state.add_constant("head.w", {3}, 1.0, true);
+  state.add_constant("unused.w", {3}, 1.0, true);
+  Adam adam(state, {.eps = 1e-7, .backbone_factor = 0.25});
+  at::Tensor m = at::zeros({3}), v = at::zeros({3}), expected = at::ones({3});
+  for (int t = 1; t <= 3; ++t) {
+    adam.zero_gradients();
+    const at::Tensor g = at::tensor({0.5, -2.0, 1e-3}, at::kFloat) * t;
+    backbone.mutable_grad() = g.clone();
+    head.mutable_grad() = g.clone();
+    adam.step(0.1);
+    m = 0.9 * m + 0.1 * g;
+    v = 0.999 * v + 0.001 * g * g;
+    expected = expected - 0.1 * (m / (1 - std::pow(0.9, t))) / ((v / (1 - std::pow(0.999, t))).sqrt() + 1e-7);
+    CHECK(at::allclose(head.detach(), expected, 1e-5, 1e-6));
+    CHECK(at::allclose(backbone.detach() - 1, (expected - 1) * 0.25, 1e-4, 1e-6));
+  }
+  CHECK(at::equal(state.find("unused.w")->tensor.detach(), at::ones({3})));
+}
