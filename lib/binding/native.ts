@@ -31,6 +31,8 @@ export interface NativeModelConfig {
   seed: number
   /** 'cpu', 'cuda', 'cuda:1' */
   device: string
+  /** Default true. false: NCHW arithmetic as PyTorch's default, slower; for comparisons that hang on float32 order. */
+  channelsLast?: boolean
 }
 
 export interface NativeArchitecture {
@@ -111,8 +113,6 @@ export interface NativeTrainerOptions {
   backboneFactor: number
   batchNormMomentum: number
   precision: Precision
-  /** 1 in training; 2 reproduces the running statistics of gradient checkpointing. Default 1. */
-  channelsLast?: boolean
 }
 
 export interface NativeStepResult {

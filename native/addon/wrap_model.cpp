@@ -50,6 +50,7 @@ ModelConfig config_argument(const Napi::Value& value) {
   config.mean = triple_argument(options, "mean");
   config.std = triple_argument(options, "std");
   config.seed = static_cast<uint64_t>(required_number(options, "seed"));
+  config.channels_last = optional_bool(options, "channelsLast", true);
   const std::string device = required_string(options, "device");
   try {
     config.device = at::Device(device);

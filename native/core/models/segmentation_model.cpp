@@ -8,7 +8,7 @@ namespace densehybrid {
 SegmentationModel::SegmentationModel(const ModelConfig& config,
                                      std::unique_ptr<Backbone> (*make_backbone)(StateDict&, const Options&),
                                      const LadderSpec& ladder)
-    : config_(config), state_(config.seed, config.device) {
+    : config_(config), state_(config.seed, config.device, config.format()) {
   backbone_ = make_backbone(state_, config.options);
   ladder_ = std::make_unique<Ladder>(state_, ladder, backbone_->channels(), backbone_->skip_channels());
   const int64_t features = ladder_->channels();
@@ -35,7 +35,7 @@ at::Tensor SegmentationModel::prepare(const at::Tensor& images, at::ScalarType d
   const std::array<double, 3> ones = {1, 1, 1};
   if (config_.mean != zeros) x = x - per_channel(config_.mean);
   if (config_.std != ones) x = x / per_channel(config_.std);
-  return x.to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+  return x.to(dtype).contiguous(config_.format());
 }
 
 }  // namespace densehybrid

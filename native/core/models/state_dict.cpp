@@ -27,8 +27,8 @@ std::string shape_text(const at::Tensor& tensor) {
 
 }  // namespace
 
-StateDict::StateDict(uint64_t seed, at::Device device)
-    : generator_(at::detail::createCPUGenerator(seed)), device_(device) {}
+StateDict::StateDict(uint64_t seed, at::Device device, at::MemoryFormat format)
+    : generator_(at::detail::createCPUGenerator(seed)), device_(device), format_(format) {}
 
 void StateDict::add(const std::string& name, at::Tensor tensor, bool trainable) {
   if (device_ != at::kCPU) tensor = tensor.to(device_);
@@ -41,8 +41,7 @@ at::Tensor StateDict::add_conv_weight(const std::string& name, at::IntArrayRef s
   const int64_t fan_in = shape[1] * shape[2] * shape[3];
   at::Tensor weight = at::empty(shape, at::kFloat);
   weight.normal_(0.0, std::sqrt(2.0 / static_cast<double>(fan_in)), generator_);
-  // channels_last weights go with channels_last activations: no reorder in the convolution.
-  weight = weight.contiguous(at::MemoryFormat::ChannelsLast);
+  weight = weight.contiguous(format_);
   add(name, weight, true);
   return entries_.back().tensor;
 }

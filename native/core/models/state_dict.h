@@ -26,7 +26,8 @@ class StateDict {
     bool trainable;
   };
 
-  explicit StateDict(uint64_t seed, at::Device device);
+  // `format` is the memory format of convolution weights; it should be that of the activations.
+  StateDict(uint64_t seed, at::Device device, at::MemoryFormat format = at::MemoryFormat::ChannelsLast);
 
   // Convolution weight [out, in/groups, kh, kw], He-normal initialised: N(0, 2 / fan), fan = fan-in as DenseNet's.
   at::Tensor add_conv_weight(const std::string& name, at::IntArrayRef shape);
@@ -49,6 +50,7 @@ class StateDict {
   std::unordered_map<std::string, size_t> index_;
   at::Generator generator_;
   at::Device device_;
+  at::MemoryFormat format_;
 };
 
 }  // namespace densehybrid
