@@ -1,4 +1,5 @@
 #include "addon_data.h"
+#include "common/caching_allocator.h"
 #include "functions.h"
 #include "napi_config.h"
 #include "wrap_model.h"
@@ -8,6 +9,7 @@ namespace densehybrid::addon {
 namespace {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  install_caching_allocator();
   auto* data = new AddonData(env);
   env.SetInstanceData(data);
   // Before the environment goes, and while handles may still be freed: stop the queue.

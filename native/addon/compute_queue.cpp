@@ -2,7 +2,18 @@
 
 #include <ATen/Parallel.h>
 
+#include <chrono>
+
+#include "common/caching_allocator.h"
+
 namespace densehybrid::addon {
+
+namespace {
+
+// After this long without work the queue gives its spare memory back to the system.
+constexpr std::chrono::seconds kIdleTime(5);
+
+}  // namespace
 
 ComputeQueue::ComputeQueue(Napi::Env env) : env_(env), threads_(at::get_num_threads()) {
   const Napi::String name = Napi::String::New(env, "densehybrid compute queue");
@@ -30,13 +41,18 @@ void ComputeQueue::run() {
     std::unique_ptr<Job> job;
     {
       std::unique_lock lock(mutex_);
-      ready_.wait(lock, [this] { return __atomic_load_n(&shutdown_, __ATOMIC_RELAXED) != 0 || !waiting_.empty(); });
+      const auto has_news = [this] { return __atomic_load_n(&shutdown_, __ATOMIC_RELAXED) != 0 || !waiting_.empty(); };
+      if (!ready_.wait_for(lock, kIdleTime, has_news)) {
+        release_all_blocks();
+        ready_.wait(lock, has_news);
+      }
       if (__atomic_load_n(&shutdown_, __ATOMIC_RELAXED) != 0) return;
       job = std::move(waiting_.front());
       waiting_.pop_front();
     }
     at::set_num_threads(threads_);
     job->execute(&shutdown_);
+    release_stale_blocks();
     {
       const std::lock_guard lock(mutex_);
       finished_.push_back(std::move(job));
