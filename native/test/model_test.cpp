@@ -1,5 +1,6 @@
 #include <c10/core/GradMode.h>
 
+#include "models/pad.h"
 #include "models/registry.h"
 #include "training/trainer.h"
 #include "support.h"  // last: it brings doctest after libtorch
@@ -152,4 +153,11 @@ TEST_CASE("adam: one step equals the definition") {
     CHECK(at::allclose(backbone.detach() - 1, (expected - 1) * 0.25, 1e-4, 1e-6));
   }
   CHECK(at::equal(state.find("unused.w")->tensor.detach(), at::ones({3})));
+}
+
+TEST_CASE("pad_channels_last: value and gradient are those of zero padding") {
+  const at::Tensor x = at::randn({2, 3, 4, 5}, at::kDouble).contiguous(at::MemoryFormat::ChannelsLast);
+  CHECK(at::equal(pad_channels_last(x, 0, 1, 2, 3), at::constant_pad_nd(x, {0, 1, 2, 3})));
+  const at::Tensor weight = at::randn({2, 3, 9, 6}, at::kDouble);
+  CHECK(test::gradient_error(x, [&](const at::Tensor& y) { return (pad_channels_last(y, 0, 1, 2, 3) * weight).sum(); }) < 1e-8);
 }

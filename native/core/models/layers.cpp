@@ -1,13 +1,16 @@
 #include "models/layers.h"
 
+#include <ATen/ops/addmm.h>
 #include <ATen/ops/batch_norm.h>
-#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv2d.h>
-#include <ATen/ops/linear.h>
+#include <ATen/ops/hardtanh.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+
+#include "models/pad.h"
 
 namespace densehybrid {
 
@@ -16,16 +19,22 @@ Conv2d::Conv2d(StateDict& state, const std::string& name, const ConvSpec& spec)
   if (spec.bias) bias_ = state.add_constant(name + ".bias", {spec.out}, 0.0, true);
 }
 
-at::Tensor Conv2d::forward(const at::Tensor& x) const {
+at::Tensor Conv2d::forward(const at::Tensor& x, bool relu6) const {
+  // The activation comes before any permute: autograd copies whole tensors for an in-place change of a view.
+  const auto activate = [&](at::Tensor y) { return relu6 ? at::hardtanh_(y, 0.0, 6.0) : y; };
   const at::Tensor weight = weight_.to(x.scalar_type());
   const at::Tensor bias = bias_.defined() ? bias_.to(x.scalar_type()) : bias_;
   const auto convolve = [&](const at::Tensor& input, int64_t padding) {
-    return at::conv2d(input, weight, bias, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups);
+    return activate(
+        at::conv2d(input, weight, bias, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups));
   };
   if (spec_.kernel == 1 && spec_.stride == 1 && spec_.groups == 1 && x.device().is_cpu() &&
       x.is_contiguous(at::MemoryFormat::ChannelsLast)) {
     // In channels_last a 1×1 convolution is one matrix product over all pixels, without the copies of the general path.
-    return at::linear(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
+    const at::Tensor pixels = x.permute({0, 2, 3, 1}).reshape({-1, spec_.in});
+    const at::Tensor matrix = weight.view({spec_.out, spec_.in}).t();
+    const at::Tensor y = activate(bias.defined() ? at::addmm(bias, pixels, matrix) : at::mm(pixels, matrix));
+    return y.view({x.size(0), x.size(2), x.size(3), spec_.out}).permute({0, 3, 1, 2});
   }
   if (spec_.padding == Padding::torch || spec_.kernel == 1) return convolve(x, (spec_.kernel - 1) / 2);
   const auto total = [&](int64_t extent) {
@@ -35,7 +44,7 @@ at::Tensor Conv2d::forward(const at::Tensor& x) const {
   const int64_t rows = total(x.size(2));
   const int64_t columns = total(x.size(3));
   if (rows == columns && rows % 2 == 0) return convolve(x, rows / 2);
-  return convolve(at::constant_pad_nd(x, {columns / 2, columns - columns / 2, rows / 2, rows - rows / 2}), 0);
+  return convolve(pad_channels_last(x, columns / 2, columns - columns / 2, rows / 2, rows - rows / 2), 0);
 }
 
 BatchNorm2d::BatchNorm2d(StateDict& state, const std::string& name, int64_t channels)

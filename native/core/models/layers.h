@@ -40,7 +40,8 @@ struct ConvSpec {
 class Conv2d {
  public:
   Conv2d(StateDict& state, const std::string& name, const ConvSpec& spec);
-  at::Tensor forward(const at::Tensor& x) const;
+  // With `relu6`, min(max(·, 0), 6) follows, in place.
+  at::Tensor forward(const at::Tensor& x, bool relu6 = false) const;
 
  private:
   ConvSpec spec_;

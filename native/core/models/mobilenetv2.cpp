@@ -6,8 +6,8 @@
 namespace densehybrid {
 
 at::Tensor MobileNetV2::Unit::forward(const at::Tensor& x, const ForwardContext& context) const {
-  at::Tensor y = conv.forward(x);
-  if (norm) y = norm->forward(y, context);
+  if (!norm) return conv.forward(x, relu6);
+  at::Tensor y = norm->forward(conv.forward(x), context);
   return relu6 ? at::hardtanh_(y, 0.0, 6.0) : y;
 }
 

@@ -13,7 +13,8 @@ namespace densehybrid {
 namespace {
 
 at::Tensor upsample(const at::Tensor& x, const at::Tensor& labels, bool align_corners) {
-  const at::Tensor wide = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
+  // NCHW: with few channels the full-resolution operations below are faster in it than in channels_last.
+  const at::Tensor wide = (x.scalar_type() == at::kDouble ? x : x.to(at::kFloat)).contiguous();
   if (x.size(2) == labels.size(1) && x.size(3) == labels.size(2)) return wide;
   return at::upsample_bilinear2d(wide, {labels.size(1), labels.size(2)}, align_corners, std::nullopt, std::nullopt);
 }
