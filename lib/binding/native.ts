@@ -126,14 +126,28 @@ export interface NativeStepResult {
 export interface NativeModel {
   readonly parameterCount: number
   readonly config: NativeModelConfig
-  forward(images: NativeImages, options: { precision: Precision; probes?: boolean }, cancel?: CancelFlag): Promise<NativeForwardResult>
-  segment(images: NativeImages, options: NativeScoreOptions & { precision: Precision }, cancel?: CancelFlag): Promise<NativeScoreResult>
+  forward(
+    images: NativeImages,
+    options: { precision: Precision; probes?: boolean },
+    cancel?: CancelFlag,
+  ): Promise<NativeForwardResult>
+  segment(
+    images: NativeImages,
+    options: NativeScoreOptions & { precision: Precision },
+    cancel?: CancelFlag,
+  ): Promise<NativeScoreResult>
   /** Names, shapes of all tensors of the state dict, in order. */
   tensorNames(): string[]
   /** Copies of state-dict tensors by name (all when `names` is absent). */
   tensors(names?: readonly string[]): Promise<Record<string, Tensor<TypedArray>>>
-  loadTensors(tensors: Record<string, Tensor<TypedArray>>, options: { strict: boolean }): Promise<{ missing: string[]; unexpected: string[] }>
-  loadWeights(path: string, options: { strict: boolean; prefix: string }): Promise<{ missing: string[]; unexpected: string[] }>
+  loadTensors(
+    tensors: Record<string, Tensor<TypedArray>>,
+    options: { strict: boolean },
+  ): Promise<{ missing: string[]; unexpected: string[] }>
+  loadWeights(
+    path: string,
+    options: { strict: boolean; prefix: string },
+  ): Promise<{ missing: string[]; unexpected: string[] }>
   /** Atomic: write, fsync, rename. */
   save(path: string, metadata: Record<string, string>): Promise<void>
   dispose(): void
@@ -164,7 +178,12 @@ export interface NativeAddon {
   architectures(): NativeArchitecture[]
   createModel(config: NativeModelConfig): Promise<NativeModel>
   createTrainer(model: NativeModel, options: NativeTrainerOptions): NativeTrainer
-  hybridScore(logits: Tensor, oodLogits: Tensor, options: NativeScoreOptions, cancel?: CancelFlag): Promise<NativeScoreResult>
+  hybridScore(
+    logits: Tensor,
+    oodLogits: Tensor,
+    options: NativeScoreOptions,
+    cancel?: CancelFlag,
+  ): Promise<NativeScoreResult>
   hybridLoss(
     logits: Tensor<Float32Array | Float64Array>,
     oodLogits: Tensor<Float32Array | Float64Array>,
@@ -177,10 +196,25 @@ export interface NativeAddon {
     logits: Tensor<Float32Array | Float64Array>,
     mask: Tensor<Uint8Array>,
     options: { alignCorners?: boolean },
-  ): Promise<{ loss: number; map: Tensor<Float32Array | Float64Array>; gradLogits: Tensor<Float32Array | Float64Array> }>
+  ): Promise<{
+    loss: number
+    map: Tensor<Float32Array | Float64Array>
+    gradLogits: Tensor<Float32Array | Float64Array>
+  }>
   /** All tensors of a .safetensors file; F16 and BF16 are widened to Float32Array. Throws INVALID_FILE with the reason. */
-  readSafetensors(path: string): Promise<{ tensors: Record<string, Tensor<TypedArray>>; metadata: Record<string, string> }>
+  readSafetensors(
+    path: string,
+  ): Promise<{ tensors: Record<string, Tensor<TypedArray>>; metadata: Record<string, string> }>
   /** Only the header: names → dtype and shape, and the metadata. */
-  readSafetensorsHeader(path: string): Promise<{ tensors: Record<string, { dtype: string; shape: number[] }>; metadata: Record<string, string> }>
-  writeSafetensors(path: string, tensors: Record<string, Tensor<TypedArray>>, metadata: Record<string, string>): Promise<void>
+  readSafetensorsHeader(
+    path: string,
+  ): Promise<{
+    tensors: Record<string, { dtype: string; shape: number[] }>
+    metadata: Record<string, string>
+  }>
+  writeSafetensors(
+    path: string,
+    tensors: Record<string, Tensor<TypedArray>>,
+    metadata: Record<string, string>,
+  ): Promise<void>
 }

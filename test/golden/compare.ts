@@ -17,6 +17,8 @@ export interface ScalarCheck {
 export interface Computed {
   /** By the name of the output it is held against. */
   tensors: Tensors
+  /** Some of the outputs computed in another way, by its name; held against the same checks. */
+  variants?: Record<string, Tensors>
   scalars?: ScalarCheck[]
   /** Outputs and scalars left out on purpose, each with its reason; any other output without a value is a failure. */
   omitted?: Record<string, string>
@@ -60,6 +62,13 @@ export function compareCase(
     if (computed.tensors[name] === undefined) failures.push(`${name}: nothing was computed for this output`)
     else measured.push(compareTensor(description, reference, name, computed.tensors[name]))
   }
+  for (const [variant, tensors] of Object.entries(computed.variants ?? {})) {
+    for (const [name, got] of Object.entries(tensors)) {
+      const role = description.checks[name].role
+      if (role !== 'output' && role !== 'derived') continue
+      measured.push(compareTensor(description, reference, name, got, ` (${variant})`))
+    }
+  }
   for (const scalar of computed.scalars ?? []) measured.push(compareScalar(scalar))
   for (const { failure } of measured) if (failure !== undefined) failures.push(failure)
   if (measured.length === 0) failures.push('the case holds no output to compare')
@@ -75,18 +84,20 @@ function omissions(omitted: Record<string, string>): string[] {
   })
 }
 
-/** Compares one output element by element, by the rule that its check gives. */
+/** Compares one output element by element, by the rule that its check gives; `suffix` is added to its printed name. */
 export function compareTensor(
   description: CaseDescription,
   reference: Tensors,
   name: string,
   got: Tensor<TypedArray>,
+  suffix = '',
 ): Measured {
+  const shown = `${name}${suffix}`
   const check = description.checks[name]
   const expected = reference[name]
   const exact = check.exact === true
   const result: Measured = {
-    name,
+    name: shown,
     maxAbs: 0,
     maxRel: 0,
     rtol: check.rtol ?? 0,
@@ -96,12 +107,12 @@ export function compareTensor(
     compared: 0,
   }
   if (!exact && check.rtol === undefined && check.atol === undefined) {
-    return { ...result, failure: `${name}: its check gives no tolerance` }
+    return { ...result, failure: `${shown}: its check gives no tolerance` }
   }
   if (got.shape.join() !== expected.shape.join()) {
     return {
       ...result,
-      failure: `${name}: shape ${got.shape.join('×')}, expected ${expected.shape.join('×')}`,
+      failure: `${shown}: shape ${got.shape.join('×')}, expected ${expected.shape.join('×')}`,
     }
   }
   const excluded = excludedElements(description, reference, name)
@@ -123,7 +134,7 @@ export function compareTensor(
     }
   }
   if (result.share > 1) {
-    result.failure = `${name}[${worst}]: got ${got.data[worst]}, expected ${expected.data[worst]}`
+    result.failure = `${shown}[${worst}]: got ${got.data[worst]}, expected ${expected.data[worst]}`
   }
   return result
 }

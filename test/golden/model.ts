@@ -7,15 +7,12 @@ import { ruleWeights, type WeightEntry } from './weight-rule.ts'
 
 type Tensors = Record<string, Tensor<TypedArray>>
 
-/**
- * LadderDenseNet-121 with `classes` outputs that takes images in [0, 1] as they are. The training cases compare the sign
- * of gradients close to float32 noise (Adam's first step), so they need the reference's NCHW order of sums.
- */
+/** LadderDenseNet-121 with `classes` outputs that takes images in [0, 1] as they are. */
 export async function createLadder(
   native: NativeAddon,
   classes: number,
   context: Context,
-  channelsLast = true,
+  options: { channelsLast?: boolean } = {},
 ): Promise<NativeModel> {
   return native.createModel({
     architecture: 'ladder-densenet121',
@@ -25,7 +22,7 @@ export async function createLadder(
     std: [1, 1, 1],
     seed: 0,
     device: context.device,
-    channelsLast,
+    ...options,
   })
 }
 

@@ -1,0 +1,64 @@
+import { real } from './negatives/real.ts'
+
+export type {
+  NativeArchitecture,
+  NativeInfo,
+  NativeLossResult,
+  NativeScoreResult,
+  NativeStepResult,
+  Precision,
+} from './binding/native.ts'
+export type { SaveMetadata } from './checkpoint.ts'
+export { type AlignedDataset, alignClasses } from './data/align-classes.ts'
+export { type CheckOptions, checkDataset, type DatasetCheck } from './data/check.ts'
+export { type Dataset, IGNORE_LABEL, type Sample, UNKNOWN_LABEL } from './data/dataset.ts'
+export { readImage, readLabelMap, writeImage, writeLabelMap } from './data/decode.ts'
+export { holdOut } from './data/hold-out.ts'
+export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } from './data/loader.ts'
+export { type PastedNegativesOptions, withPastedNegatives } from './data/pasted.ts'
+export { datasets, openDataset, openNegatives } from './data/registry.ts'
+export {
+  SCENE_CLASSES,
+  type SceneNegativesOptions,
+  type ScenesOptions,
+  sceneNegatives,
+} from './data/scenes/index.ts'
+export { cached, concat, resized, subset } from './data/subset.ts'
+export { DenseHybridError, type ErrorCode } from './errors.ts'
+export { AnomalyMetrics, type AnomalyMetricsOptions, type AnomalyResult } from './evaluation/anomaly.ts'
+export { type Calibration, type CalibrationTarget, calibrateThreshold } from './evaluation/calibrate.ts'
+export { ConfusionMatrix, type ConfusionMatrixOptions, type ConfusionResult } from './evaluation/confusion.ts'
+export {
+  calibrateImages,
+  type Evaluation,
+  type EvaluationOptions,
+  evaluateImages,
+} from './evaluation/evaluate-images.ts'
+export { calibrateModel, evaluateModel } from './evaluation/evaluate-model.ts'
+export { openScores, type ScoreFolders } from './evaluation/evaluate-scores.ts'
+export { OpenSetMetrics, type OpenSetMetricsOptions, type OpenSetResult } from './evaluation/open-set.ts'
+export { FPR_CONVENTIONS, type FprConvention } from './evaluation/operating-point.ts'
+export type { ScoredImage, ScoredImages } from './evaluation/scored-image.ts'
+export { type HybridLossOptions, type HybridScoreOptions, hybridLoss, hybridScore } from './functional.ts'
+export type { SegmenterOptions } from './model-settings.ts'
+export { type PasteOptions, pasteNegatives } from './negatives/pasting.ts'
+export type { RealMode, RealNegativesOptions } from './negatives/real.ts'
+export type { Negative, NegativeSource, TargetSize } from './negatives/types.ts'
+export { type Random, random } from './random.ts'
+export { type OverlayOptions, renderOverlay } from './report/overlay.ts'
+export { architectures, info, setThreads } from './runtime.ts'
+export { SCORE_NAMES, type ScoreName, type SegmentOptions } from './scores.ts'
+export { type ScoreResult, Scorer } from './scoring/scorer.ts'
+export { SCORE_FORMATS, type ScoreFormat, type ScorerOptions } from './scoring/scorer-options.ts'
+export { Segmenter } from './segmenter.ts'
+export { type Tensor, type TypedArray, tensor } from './tensor.ts'
+export type { FitOptions, TrainingLoader } from './training/fit-options.ts'
+export type { Objective, ResolvedTrainerOptions, TrainerOptions } from './training/options.ts'
+export type { EpochRecord, Losses, TrainingProgress } from './training/progress.ts'
+export type { TrainingResult } from './training/run.ts'
+export { cosineLearningRate, type ScheduleName } from './training/schedule.ts'
+export { type ResumeOptions, Trainer } from './training/trainer.ts'
+export type { WeightsReport } from './weights/load-weights.ts'
+
+/** Sources of negatives. */
+export const negatives = { real }

@@ -1,0 +1,98 @@
+/** The terms of the objective, as means over steps. */
+export interface Losses {
+  readonly total: number
+  /** L_cls */
+  readonly cls: number
+  /** L_x; 0 for the closed-set objective */
+  readonly x: number
+  /** L_d; 0 for the closed-set objective */
+  readonly d: number
+}
+
+/** Told to `onProgress` after every step. */
+export interface TrainingProgress {
+  /** The running epoch, from 0. */
+  readonly epoch: number
+  readonly epochs: number
+  /** Completed steps of the whole run. */
+  readonly step: number
+  readonly steps: number
+  /** Of this step. */
+  readonly losses: Losses
+  /** Of this step; the backbone's is `backboneFactor` times this. */
+  readonly learningRate: number
+  /** Global norm of the gradient before clipping. */
+  readonly gradNorm: number
+  /** Over the last steps, waiting for data included. */
+  readonly imagesPerSecond: number
+  /** Share of the time of the last steps spent in waiting for data, 0 … 1. */
+  readonly waiting: number
+}
+
+/** One epoch of a run. */
+export interface EpochRecord {
+  readonly epoch: number
+  /** Means over the steps of the epoch. */
+  readonly losses: Losses
+  /** Of the last step. */
+  readonly learningRate: number
+  /** What `validate` returned. */
+  readonly validation?: unknown
+}
+
+/** Sums of losses; plain JSON, so that a run resumed inside an epoch reports the same means. */
+export interface LossSums {
+  steps: number
+  total: number
+  cls: number
+  x: number
+  d: number
+}
+
+/** Sums over no steps. */
+export function emptySums(): LossSums {
+  return { steps: 0, total: 0, cls: 0, x: 0, d: 0 }
+}
+
+/** Adds one step's losses. */
+export function addLosses(sums: LossSums, losses: Losses): void {
+  sums.steps++
+  for (const term of ['total', 'cls', 'x', 'd'] as const) sums[term] += losses[term]
+}
+
+/** Means over the steps; NaN over no steps. */
+export function meanLosses({ steps, total, cls, x, d }: LossSums): Losses {
+  return { total: total / steps, cls: cls / steps, x: x / steps, d: d / steps }
+}
+
+/** Images per second and share of waiting over the last steps. */
+export class RateMeter {
+  readonly #window: number
+  readonly #steps: { images: number; waited: number; worked: number }[] = []
+
+  /** @param window number of steps that count */
+  constructor(window = 20) {
+    this.#window = window
+  }
+
+  /** Adds one step: its images, and the milliseconds spent in waiting for its batch and in computing. */
+  add(images: number, waited: number, worked: number): void {
+    this.#steps.push({ images, waited, worked })
+    if (this.#steps.length > this.#window) this.#steps.shift()
+  }
+
+  /** Over the last steps; zeros before the first. */
+  rates(): { imagesPerSecond: number; waiting: number } {
+    let images = 0
+    let waited = 0
+    let elapsed = 0
+    for (const step of this.#steps) {
+      images += step.images
+      waited += step.waited
+      elapsed += step.waited + step.worked
+    }
+    return elapsed > 0
+      ? { imagesPerSecond: (1000 * images) / elapsed, waiting: waited / elapsed }
+      : { imagesPerSecond: 0, waiting: 0 }
+  }
+}

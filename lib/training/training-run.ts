@@ -1,0 +1,184 @@
+import { access, mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
+import type { Dataset } from '../data/dataset.ts'
+import { DataLoader, type DataLoaderOptions } from '../data/loader.ts'
+import { fileError, readJson } from '../data/read-bytes.ts'
+import { DenseHybridError } from '../errors.ts'
+import { measureClosedSet } from '../evaluation/evaluate-model.ts'
+import type { NegativeSource } from '../negatives/types.ts'
+import type { Segmenter } from '../segmenter.ts'
+import { checkInteger } from '../validate.ts'
+import type { TrainerOptions } from './options.ts'
+import type { EpochRecord, Losses, TrainingProgress } from './progress.ts'
+import { Trainer } from './trainer.ts'
+import { MODEL_FILE, STATE_FILE } from './trainer-state.ts'
+import { TrainingLog } from './training-log.ts'
+
+/** The files of a run's folder. */
+export const RUN_FILES = {
+  model: MODEL_FILE,
+  state: STATE_FILE,
+  config: 'config.json',
+  log: 'log.jsonl',
+} as const
+
+/** Options of {@link trainInFolder}. Exactly one of `epochs` and `steps` is given. */
+export interface TrainingRunOptions {
+  /** Folder of the run. */
+  readonly dir: string
+  /** `new`: there must be no run yet; `overwrite`: an old one is removed; `resume`: it goes on. */
+  readonly mode: 'new' | 'overwrite' | 'resume'
+  /** Makes the model to be trained; not called when a run is resumed. */
+  readonly createSegmenter: () => Promise<Segmenter>
+  /** Labels must be those of the model. */
+  readonly dataset: Dataset
+  /** Closed-set mIoU is measured on it after every epoch. */
+  readonly validation?: Dataset
+  readonly negatives?: NegativeSource
+  readonly loader: DataLoaderOptions
+  /** Kept by a resumed run. */
+  readonly trainer: Omit<TrainerOptions, 'negatives'>
+  readonly epochs?: number
+  readonly steps?: number
+  /** Written to config.json. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** Names in `config` that may differ when the run is resumed. */
+  readonly changeable?: readonly string[]
+  /** Steps between two lines of log.jsonl. Default 10. */
+  readonly logEvery?: number
+  readonly signal?: AbortSignal
+  readonly onStart?: (start: { segmenter: Segmenter; step: number; steps: number }) => void
+  readonly onProgress?: (progress: TrainingProgress) => void
+  readonly onEpoch?: (record: { epoch: number; validation?: { mIoU: number } }) => void
+}
+
+/** What a finished run leaves. */
+export interface TrainingRun {
+  /** To be disposed by the caller. */
+  readonly segmenter: Segmenter
+  /** Path of the checkpoint. */
+  readonly model: string
+  readonly epoch: number
+  readonly step: number
+  readonly losses: Losses
+  readonly history: readonly EpochRecord[]
+}
+
+/**
+ * Trains a model and keeps everything about it in a folder: model.safetensors, trainer.safetensors (to resume),
+ * config.json and log.jsonl.
+ *
+ * @throws DenseHybridError INVALID_ARGUMENT where the folder holds a run already, or a resumed run has other options;
+ * NOT_FOUND where there is nothing to resume; the errors of `Trainer`; ABORTED after the state was saved
+ */
+export async function trainInFolder(options: TrainingRunOptions): Promise<TrainingRun> {
+  const { dir, mode, dataset, validation, signal } = options
+  const loader = new DataLoader(dataset, options.loader)
+  const logEvery = checkInteger('logEvery', options.logEvery ?? 10, 1)
+  await prepareFolder(options)
+  const trainer = mode === 'resume' ? await resumeTrainer(options) : await newTrainer(options)
+  const { segmenter } = trainer
+  try {
+    const log = new TrainingLog(join(dir, RUN_FILES.log), logEvery)
+    const { epochs, steps } = options
+    const started = trainer.position.epoch * loader.batchesPerEpoch + trainer.position.batch
+    await log.rewind(started)
+    await writeFileAtomic(join(dir, RUN_FILES.config), `${JSON.stringify(options.config, null, 2)}\n`)
+    options.onStart?.({ segmenter, step: started, steps: steps ?? (epochs ?? 0) * loader.batchesPerEpoch })
+    const result = await trainer.fit(loader, {
+      ...(steps === undefined ? { epochs } : { steps }),
+      signal,
+      checkpointDir: dir,
+      onProgress: (progress) => {
+        log.add(progress)
+        options.onProgress?.(progress)
+      },
+      validate: async (model, epoch) => {
+        const measured = validation && { mIoU: await measureClosedSet(model, validation, { signal }) }
+        if (measured !== undefined) log.addValidation(epoch, measured)
+        options.onEpoch?.({ epoch, ...(measured && { validation: measured }) })
+        return measured
+      },
+    })
+    return { segmenter, model: join(dir, RUN_FILES.model), ...result }
+  } catch (error) {
+    segmenter.dispose()
+    throw error
+  } finally {
+    trainer.dispose()
+  }
+}
+
+async function newTrainer({ createSegmenter, trainer, negatives }: TrainingRunOptions): Promise<Trainer> {
+  const segmenter = await createSegmenter()
+  try {
+    return new Trainer(segmenter, { ...trainer, ...(negatives && { negatives }) })
+  } catch (error) {
+    segmenter.dispose()
+    throw error
+  }
+}
+
+async function resumeTrainer({ dir, negatives, dataset }: TrainingRunOptions): Promise<Trainer> {
+  const trainer = await Trainer.resume(dir, { ...(negatives && { negatives }) })
+  const { classes } = trainer.segmenter
+  if (classes.length === dataset.classes.length && classes.every((name, k) => name === dataset.classes[k]))
+    return trainer
+  trainer.segmenter.dispose()
+  trainer.dispose()
+  throw new DenseHybridError(
+    'INVALID_ARGUMENT',
+    `The run in ${dir} has the classes ${classes.join(', ')}, but ${dataset.name} has ${dataset.classes.join(', ')}.`,
+    { hint: 'Resume with the same data and the same held-out classes.' },
+  )
+}
+
+async function prepareFolder(options: TrainingRunOptions): Promise<void> {
+  const { dir, mode } = options
+  const paths = Object.values(RUN_FILES).map((name) => join(dir, name))
+  const existing = await Promise.all(paths.map(exists))
+  if (mode === 'resume') {
+    if (!(await exists(join(dir, RUN_FILES.state)))) {
+      throw new DenseHybridError('NOT_FOUND', `There is no run in ${dir} to resume (no ${RUN_FILES.state}).`)
+    }
+    return checkSameConfig(options)
+  }
+  const first = paths.find((_, i) => existing[i])
+  if (first !== undefined && mode === 'new') {
+    throw new DenseHybridError('INVALID_ARGUMENT', `${dir} already holds a run (${first}).`, {
+      hint: 'Go on with it (--resume), replace it (--overwrite), or choose another folder.',
+    })
+  }
+  try {
+    await mkdir(dir, { recursive: true })
+    for (const path of paths) await rm(path, { force: true })
+  } catch (error) {
+    throw fileError(dir, error)
+  }
+}
+
+/** A resumed run keeps its optimiser and data options; silently ignoring changed ones would mislead. */
+async function checkSameConfig({ dir, config, changeable = [] }: TrainingRunOptions): Promise<void> {
+  const path = join(dir, RUN_FILES.config)
+  if (!(await exists(path))) return
+  const before = (await readJson(path)) as Record<string, unknown>
+  for (const name of new Set([...Object.keys(before), ...Object.keys(config)])) {
+    const [was, is] = [before[name], config[name]].map((value) => JSON.stringify(value) ?? 'not set')
+    if (was === is || changeable.includes(name)) continue
+    throw new DenseHybridError(
+      'INVALID_ARGUMENT',
+      `The run in ${dir} was started with ${name} ${was}, not ${is}.`,
+      {
+        hint: `A resumed run keeps its options; leave out ${name}, or start a new run.`,
+      },
+    )
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
