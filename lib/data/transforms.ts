@@ -127,22 +127,23 @@ function drawAxis(length: number, count: number, factor: number, rng: Random) {
 
 function mirrored(map: Tensor<Uint8Array>): Tensor<Uint8Array> {
   const [height, width, channels = 1] = map.shape
-  const source = map.data
-  const data = new Uint8Array(source.length)
+  const data = Uint8Array.prototype.slice.call(map.data)
+  const stride = width * channels
   for (let y = 0; y < height; y++) {
-    const row = y * width * channels
-    let from = row
-    if (channels === 3) {
-      for (let to = row + (width - 1) * 3; to >= row; to -= 3, from += 3) {
-        data[to] = source[from]
-        data[to + 1] = source[from + 1]
-        data[to + 2] = source[from + 2]
-      }
-    } else {
-      for (let to = row + width - 1; to >= row; to--, from++) data[to] = source[from]
-    }
+    const row = data.subarray(y * stride, (y + 1) * stride)
+    row.reverse()
+    if (channels === 3) swapEnds(row)
   }
   return tensor(data, map.shape)
+}
+
+/** Exchanges first and last channel of every pixel: a reversed row has its pixels' channels in reverse, too. */
+function swapEnds(row: Uint8Array): void {
+  for (let i = 0; i < row.length; i += 3) {
+    const first = row[i]
+    row[i] = row[i + 2]
+    row[i + 2] = first
+  }
 }
 
 /** Copies `map` to (top, left) of a map of `size` that holds `fill` elsewhere. */

@@ -1,39 +1,12 @@
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
-import { DenseHybridError, throwIfAborted } from '../errors.ts'
 import { SCORE_NAMES, type ScoreName } from '../scores.ts'
 import { AnomalyMetrics, type AnomalyResult } from './anomaly.ts'
 import { type Calibration, calibrateThreshold } from './calibrate.ts'
 import { ConfusionMatrix } from './confusion.ts'
 import { OpenSetMetrics, type OpenSetResult } from './open-set.ts'
 import type { FprConvention } from './operating-point.ts'
+import { anomalyTarget, detectorGroups, PassMeter, type PassOptions } from './passes.ts'
 import type { ScoredImage, ScoredImages } from './scored-image.ts'
-
-/** Where a run over images stands. */
-export interface EvaluationProgress {
-  /** Images done in all passes, and their number. */
-  readonly done: number
-  readonly total: number
-  /** From 1. */
-  readonly pass: number
-  readonly passes: number
-}
-
-/** Options shared by evaluation and calibration. */
-export interface PassOptions {
-  /** Default: all six scores. */
-  readonly detectors?: readonly ScoreName[]
-  /** Default 0.95. */
-  readonly tpr?: number
-  /** Default `a`, the one of DenseHybrid's own evaluation. */
-  readonly convention?: Exclude<FprConvention, 'd'>
-  /**
-   * Bytes that the sorted scores may take. When the scores of all detectors need more, the images are scored again for
-   * the next detectors. Default 1 GiB.
-   */
-  readonly memory?: number
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: EvaluationProgress) => void
-}
 
 /** Options of {@link evaluateImages}. */
 export interface EvaluationOptions extends PassOptions {
@@ -85,11 +58,6 @@ export interface Evaluation {
   readonly perImage?: readonly ImageResult[]
 }
 
-/** Anomaly target by label: 1 unknown, 2 ignore, 0 known. */
-const TARGET = Uint8Array.from({ length: 256 }, (_, label) =>
-  label === UNKNOWN_LABEL ? 1 : label === IGNORE_LABEL ? 2 : 0,
-)
-
 /**
  * Measures anomaly detection and open-set segmentation of every detector on a set of images.
  *
@@ -103,77 +71,11 @@ export async function evaluateImages(
   images: ScoredImages,
   options: EvaluationOptions = {},
 ): Promise<Evaluation> {
-  const { tpr = 0.95, convention = 'a', absent = 'skip', thresholds = {}, signal } = options
-  const detectors = options.detectors ?? SCORE_NAMES
-  const groups = await detectorGroups(images, detectors, options.memory)
-  const known = images.classes.length
-  const points: OperatingPoints = new Map()
-  for (const detector of detectors) {
-    const threshold = thresholds[detector]
-    if (known > 0 && threshold !== undefined)
-      points.set(detector, newPoint(images, absent, threshold, 'given'))
-  }
-  const extra =
-    options.threshold === undefined || known === 0
-      ? undefined
-      : newPoint(images, absent, options.threshold, 'given')
-  const needsSecondPass = known > 0 && detectors.some((detector) => thresholds[detector] === undefined)
-  const meter = new PassMeter(images.length, groups.length + (needsSecondPass ? 1 : 0), options.onProgress)
-  const closed = new ConfusionMatrix(Math.max(1, known), { ignore: [UNKNOWN_LABEL, IGNORE_LABEL] })
-  const results = new Map<ScoreName, AnomalyResult>()
-  const perImage: ImageResult[] = []
-
-  for (const [pass, group] of groups.entries()) {
-    const metrics = new Map(group.map((detector) => [detector, new AnomalyMetrics({ tpr, convention })]))
-    const withHybrid = pass === 0 && extra !== undefined && !group.includes('hybrid')
-    for await (const image of images.read(withHybrid ? [...group, 'hybrid'] : group, signal)) {
-      const target = image.labels.map((label) => TARGET[label])
-      for (const [detector, metric] of metrics) {
-        metric.add(image.scores[detector], target, image.id)
-        if (options.perImage) perImage.push(measureImage(image, detector, target, { tpr, convention }))
-        addOpenSet(points.get(detector), image, detector)
-      }
-      if (pass === 0) {
-        if (known > 0 && image.closed !== undefined) closed.add(image.labels, image.closed, image.id)
-        addOpenSet(extra, image, 'hybrid')
-      }
-      meter.step(signal)
-    }
-    for (const [detector, metric] of metrics) results.set(detector, metric.result())
-  }
-
-  if (needsSecondPass) {
-    const selfPoints: OperatingPoints = new Map()
-    for (const detector of detectors) {
-      const { threshold } = results.get(detector)!
-      if (points.has(detector) || !Number.isFinite(threshold)) continue
-      selfPoints.set(detector, newPoint(images, absent, threshold, 'self'))
-    }
-    if (selfPoints.size > 0) {
-      for await (const image of images.read([...selfPoints.keys()], signal)) {
-        for (const [detector, point] of selfPoints) addOpenSet(point, image, detector)
-        meter.step(signal)
-      }
-    }
-    for (const [detector, point] of selfPoints) points.set(detector, point)
-  }
-
-  const hybridPoint = extra ?? points.get('hybrid')
-  const hasClosed = closed.result().pixels > 0
-  return {
-    data: images.name,
-    images: images.length,
-    classes: images.classes,
-    convention,
-    tpr,
-    detectors: detectors.map((detector) => {
-      const openSet = finishPoint(points.get(detector), detector)
-      return { detector, ...results.get(detector)!, ...(openSet === undefined ? {} : { openSet }) }
-    }),
-    ...(hasClosed ? { closedMIoU: closedMean(closed, absent) } : {}),
-    ...(hybridPoint === undefined || !hasClosed ? {} : { openSet: finishPoint(hybridPoint, 'hybrid') }),
-    ...(options.perImage ? { perImage } : {}),
-  }
+  const groups = await detectorGroups(images, options.detectors ?? SCORE_NAMES, options.memory)
+  const run = new EvaluationRun(images, options, groups.length)
+  for (const [pass, group] of groups.entries()) await run.measureDetectors(group, pass === 0)
+  await run.measureOwnThresholds()
+  return run.result()
 }
 
 /**
@@ -192,7 +94,7 @@ export async function calibrateImages(
   for (const group of groups) {
     const metrics = new Map(group.map((detector) => [detector, new AnomalyMetrics({ tpr, convention })]))
     for await (const image of images.read(group, signal)) {
-      const target = image.labels.map((label) => TARGET[label])
+      const target = anomalyTarget(image.labels)
       for (const [detector, metric] of metrics) metric.add(image.scores[detector], target, image.id)
       meter.step(signal)
     }
@@ -202,35 +104,126 @@ export async function calibrateImages(
   return calibrations
 }
 
-type OperatingPoints = Map<ScoreName, OpenPoint>
-
+/** Open-set metrics at one threshold of one score. */
 interface OpenPoint {
+  readonly detector: ScoreName
   readonly threshold: number
   readonly thresholdFrom: 'given' | 'self'
   readonly metrics: OpenSetMetrics
 }
 
-function newPoint(
-  { classes }: ScoredImages,
-  absent: 'skip' | 'zero',
-  threshold: number,
-  thresholdFrom: 'given' | 'self',
-): OpenPoint {
-  return { threshold, thresholdFrom, metrics: new OpenSetMetrics({ classes, absent }) }
+/** The passes of one evaluation and what they have found. */
+class EvaluationRun {
+  readonly #images: ScoredImages
+  readonly #options: EvaluationOptions
+  readonly #detectors: readonly ScoreName[]
+  readonly #settings: { readonly tpr: number; readonly convention: Exclude<FprConvention, 'd'> }
+  readonly #meter: PassMeter
+  readonly #closed: ConfusionMatrix
+  readonly #results = new Map<ScoreName, AnomalyResult>()
+  /** One for each detector whose threshold is known. */
+  readonly #points = new Map<ScoreName, OpenPoint>()
+  /** The hybrid score at the caller's τ. */
+  readonly #chosen: OpenPoint | undefined
+  readonly #perImage: ImageResult[] = []
+
+  constructor(images: ScoredImages, options: EvaluationOptions, groups: number) {
+    const { detectors = SCORE_NAMES, tpr = 0.95, convention = 'a', thresholds = {}, threshold } = options
+    this.#images = images
+    this.#options = options
+    this.#detectors = detectors
+    this.#settings = { tpr, convention }
+    const labelled = images.classes.length > 0
+    for (const detector of detectors) {
+      const given = thresholds[detector]
+      if (labelled && given !== undefined)
+        this.#points.set(detector, this.#newPoint(detector, given, 'given'))
+    }
+    if (labelled && threshold !== undefined) this.#chosen = this.#newPoint('hybrid', threshold, 'given')
+    const ownPass = labelled && this.#points.size < detectors.length
+    this.#meter = new PassMeter(images.length, groups + (ownPass ? 1 : 0), options.onProgress)
+    this.#closed = new ConfusionMatrix(Math.max(1, images.classes.length), {
+      ignore: [UNKNOWN_LABEL, IGNORE_LABEL],
+    })
+  }
+
+  /** One pass over the images for some detectors; the first one also measures the closed-set prediction. */
+  async measureDetectors(group: readonly ScoreName[], first: boolean): Promise<void> {
+    const { signal, perImage } = this.#options
+    const metrics = new Map(group.map((detector) => [detector, new AnomalyMetrics(this.#settings)]))
+    const alsoHybrid = first && this.#chosen !== undefined && !group.includes('hybrid')
+    for await (const image of this.#images.read(alsoHybrid ? [...group, 'hybrid'] : group, signal)) {
+      const target = anomalyTarget(image.labels)
+      for (const [detector, metric] of metrics) {
+        metric.add(image.scores[detector], target, image.id)
+        if (perImage) this.#perImage.push(measureImage(image, detector, target, this.#settings))
+        addImage(this.#points.get(detector), image)
+      }
+      if (first) {
+        addImage(this.#chosen, image)
+        const { closed } = image
+        if (this.#images.classes.length > 0 && closed !== undefined)
+          this.#closed.add(image.labels, closed, image.id)
+      }
+      this.#meter.step(signal)
+    }
+    for (const [detector, metric] of metrics) this.#results.set(detector, metric.result())
+  }
+
+  /** One more pass for the detectors whose threshold was found in the passes before. */
+  async measureOwnThresholds(): Promise<void> {
+    const { signal } = this.#options
+    if (this.#images.classes.length === 0) return
+    const own: OpenPoint[] = []
+    for (const [detector, { threshold }] of this.#results) {
+      if (this.#points.has(detector) || !Number.isFinite(threshold)) continue
+      own.push(this.#newPoint(detector, threshold, 'self'))
+    }
+    if (own.length === 0) return
+    const names = own.map(({ detector }) => detector)
+    for await (const image of this.#images.read(names, signal)) {
+      for (const point of own) addImage(point, image)
+      this.#meter.step(signal)
+    }
+    for (const point of own) this.#points.set(point.detector, point)
+  }
+
+  result(): Evaluation {
+    const { name, length, classes } = this.#images
+    const hasClosed = this.#closed.result().pixels > 0
+    const chosen = this.#chosen ?? this.#points.get('hybrid')
+    return {
+      data: name,
+      images: length,
+      classes,
+      ...this.#settings,
+      detectors: this.#detectors.map((detector) => {
+        const point = this.#points.get(detector)
+        return { detector, ...this.#results.get(detector)!, ...(point && { openSet: openSetResult(point) }) }
+      }),
+      ...(hasClosed && { closedMIoU: closedMean(this.#closed, this.#options.absent ?? 'skip') }),
+      ...(hasClosed && chosen && { openSet: openSetResult(chosen) }),
+      ...(this.#options.perImage && { perImage: this.#perImage }),
+    }
+  }
+
+  #newPoint(detector: ScoreName, threshold: number, thresholdFrom: 'given' | 'self'): OpenPoint {
+    const { absent = 'skip' } = this.#options
+    const metrics = new OpenSetMetrics({ classes: this.#images.classes, absent })
+    return { detector, threshold, thresholdFrom, metrics }
+  }
 }
 
-function addOpenSet(point: OpenPoint | undefined, image: ScoredImage, detector: ScoreName): void {
-  if (point === undefined || image.closed === undefined) return
-  const { labels, closed } = image
-  const scores = image.scores[detector]
-  const unknown = point.metrics.classes.length
-  const open = closed.map((label, i) => (scores[i] > point.threshold ? unknown : label))
-  point.metrics.add({ labels, closed, open }, image.id)
+function addImage(point: OpenPoint | undefined, { id, labels, closed, scores }: ScoredImage): void {
+  if (point === undefined || closed === undefined) return
+  const { detector, threshold, metrics } = point
+  const score = scores[detector]
+  const unknown = metrics.classes.length
+  const open = closed.map((label, i) => (score[i] > threshold ? unknown : label))
+  metrics.add({ labels, closed, open }, id)
 }
 
-function finishPoint(point: OpenPoint | undefined, detector: ScoreName): OperatingResult | undefined {
-  if (point === undefined) return undefined
-  const { threshold, thresholdFrom, metrics } = point
+function openSetResult({ detector, threshold, thresholdFrom, metrics }: OpenPoint): OperatingResult {
   return { detector, threshold, thresholdFrom, ...metrics.result() }
 }
 
@@ -257,42 +250,5 @@ function measureImage(
     positives,
     negatives,
     ...(reason === undefined ? {} : { reason }),
-  }
-}
-
-/** Detectors whose sorted scores fit the memory together; at least one a group. */
-async function detectorGroups(
-  images: ScoredImages,
-  detectors: readonly ScoreName[],
-  memory = 2 ** 30,
-): Promise<ScoreName[][]> {
-  if (images.length === 0) throw new DenseHybridError('EMPTY', `${images.name} has no images.`)
-  const pixels = images.length * (await images.pixelsPerImage())
-  // 12 bytes for each distinct score, of which there are seldom more than 2^24, and as much again while sorting.
-  const bytes = 12 * Math.min(pixels, 2 ** 24)
-  const size = Math.max(1, Math.floor(memory / Math.max(1, bytes)) - 1)
-  const groups: ScoreName[][] = []
-  for (let at = 0; at < detectors.length; at += size) groups.push(detectors.slice(at, at + size))
-  return groups
-}
-
-/** Counts images over all passes. */
-class PassMeter {
-  readonly #images: number
-  readonly #passes: number
-  readonly #onProgress: PassOptions['onProgress']
-  #done = 0
-
-  constructor(images: number, passes: number, onProgress: PassOptions['onProgress']) {
-    this.#images = images
-    this.#passes = passes
-    this.#onProgress = onProgress
-  }
-
-  step(signal: AbortSignal | undefined): void {
-    const pass = Math.floor(this.#done / this.#images) + 1
-    this.#done++
-    this.#onProgress?.({ done: this.#done, total: this.#images * this.#passes, pass, passes: this.#passes })
-    throwIfAborted(signal)
   }
 }

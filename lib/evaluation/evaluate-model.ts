@@ -9,8 +9,8 @@ import {
   type Evaluation,
   type EvaluationOptions,
   evaluateImages,
-  type PassOptions,
 } from './evaluate-images.ts'
+import type { PassOptions } from './passes.ts'
 import { scoredByModel } from './scored-image.ts'
 
 const PASS_OPTIONS = ['detectors', 'tpr', 'convention', 'memory', 'signal', 'onProgress']

@@ -83,7 +83,10 @@ export function instancesOf(sample: Sample, image: number): IndexedInstance[] {
   const ids = sample.instances.data
   const labels = sample.labels.data
   const counts = new Int32Array(256 * 256) // pixels by [instance, label]
-  for (let i = 0; i < ids.length; i++) counts[ids[i] * 256 + labels[i]]++
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i]
+    if (id !== 0) counts[id * 256 + labels[i]]++
+  }
   const found: IndexedInstance[] = []
   for (let id = 1; id < CROWD; id++) {
     let label = 0

@@ -1,12 +1,5 @@
 import type { Sample } from '../data/dataset.ts'
-import {
-  cropTensor,
-  type Region,
-  resampleImage,
-  resampleLabels,
-  resampleMask,
-  wholeRegion,
-} from '../data/resample.ts'
+import { cropTensor, type Region, resampleImage, resampleLabels, resampleMask } from '../data/resample.ts'
 import { drawWindow } from '../data/transforms.ts'
 import type { Random } from '../random.ts'
 import { type Tensor, tensor } from '../tensor.ts'
@@ -35,20 +28,22 @@ export function pasteablePixels(
   instances: Tensor<Uint8Array> | undefined,
   pasteable: Pasteable,
 ): Tensor<Uint8Array> {
+  const source = labels.data
+  const data = new Uint8Array(source.length)
+  for (let i = 0; i < data.length; i++) data[i] = pasteable.labels[source[i]]
   const crowds = pasteable.restricted ? instances?.data : undefined
-  const data = new Uint8Array(labels.data.length)
-  for (let i = 0; i < data.length; i++) {
-    data[i] = crowds !== undefined && crowds[i] === CROWD ? 0 : pasteable.labels[labels.data[i]]
-  }
+  if (crowds !== undefined) for (let i = 0; i < data.length; i++) if (crowds[i] === CROWD) data[i] = 0
   return tensor(data, labels.shape)
 }
 
 /** Whether some crop of the image can give a rectangle or segments; whether a given crop does is up to chance. */
 export function canGive(sample: Sample, mode: 'rectangle' | 'segments', pasteable: Pasteable): boolean {
-  const pixels = pasteablePixels(sample.labels, sample.instances, pasteable).data
   const labels = sample.labels.data
-  for (let i = 0; i < pixels.length; i++) {
-    if (pixels[i] === 1 && (mode === 'rectangle' || labels[i] < pasteable.classes)) return true
+  const crowds = pasteable.restricted ? sample.instances?.data : undefined
+  const limit = mode === 'segments' ? pasteable.classes : 256
+  for (let i = 0; i < labels.length; i++) {
+    const label = labels[i]
+    if (label < limit && pasteable.labels[label] === 1 && crowds?.[i] !== CROWD) return true
   }
   return false
 }
@@ -91,18 +86,23 @@ export async function pieceOfInstance(
   target: TargetSize,
   rng: Random,
 ): Promise<Negative | undefined> {
-  const mask = pasteablePixels(sample.labels, sample.instances, pasteable)
-  const ids = sample.instances?.data
-  for (let i = 0; i < mask.data.length; i++) if (ids?.[i] !== id) mask.data[i] = 0
-  const region = boundingBox(mask)
+  if (sample.instances === undefined) return undefined
+  const outer = boundingBox(sample.instances, id)
+  if (outer === undefined) return undefined
+  const ids = cropTensor(sample.instances, outer)
+  const pasted = pasteablePixels(cropTensor(sample.labels, outer), undefined, pasteable)
+  for (let i = 0; i < pasted.data.length; i++) if (ids.data[i] !== id) pasted.data[i] = 0
+  const inner = boundingBox(pasted, 1)
   const share = areaRange[0] + (areaRange[1] - areaRange[0]) * rng.uniform()
-  if (region === undefined) return undefined
+  if (inner === undefined) return undefined
+  const mask = cropTensor(pasted, inner)
+  const region = { ...inner, top: outer.top + inner.top, left: outer.left + inner.left }
   const area = mask.data.reduce((sum, value) => sum + value, 0)
   const wanted = Math.sqrt((share * target.height * target.width) / area)
   const scale = Math.min(wanted, target.height / region.height, target.width / region.width)
   const height = Math.max(1, Math.min(target.height, Math.round(region.height * scale)))
   const width = Math.max(1, Math.min(target.width, Math.round(region.width * scale)))
-  const resized = await resampleMask(cropTensor(mask, region), height, width)
+  const resized = await resampleMask(mask, height, width)
   return trimmed(await resampleImage(sample.image, region, height, width), resized)
 }
 
@@ -150,21 +150,22 @@ function segments(
 
 /** Cuts image and mask to the mask's bounding box; undefined for an empty mask. */
 function trimmed(image: Tensor<Uint8Array>, mask: Tensor<Uint8Array>): Negative | undefined {
-  const box = boundingBox(mask)
+  const box = boundingBox(mask, 1)
   return box && { image: cropTensor(image, box), mask: cropTensor(mask, box) }
 }
 
-function boundingBox(mask: Tensor<Uint8Array>): Region | undefined {
-  const whole = wholeRegion(mask)
-  let [top, left, bottom, right] = [whole.height, whole.width, -1, -1]
-  for (let y = 0, i = 0; y < whole.height; y++) {
-    for (let x = 0; x < whole.width; x++, i++) {
-      if (mask.data[i] === 0) continue
-      if (y < top) top = y
-      if (y > bottom) bottom = y
-      if (x < left) left = x
-      if (x > right) right = x
-    }
+/** The smallest region that holds every pixel of `value`. */
+function boundingBox(map: Tensor<Uint8Array>, value: number): Region | undefined {
+  const [height, width] = map.shape
+  let [top, left, bottom, right] = [height, width, -1, -1]
+  for (let y = 0; y < height; y++) {
+    const row = map.data.subarray(y * width, (y + 1) * width)
+    const first = row.indexOf(value)
+    if (first < 0) continue
+    if (bottom < 0) top = y
+    bottom = y
+    left = Math.min(left, first)
+    right = Math.max(right, row.lastIndexOf(value))
   }
   return bottom < 0 ? undefined : { top, left, height: bottom - top + 1, width: right - left + 1 }
 }

@@ -45,7 +45,9 @@ export function whiteRectangles(side: number): NegativeSource {
 }
 
 /** The error that a promise rejects with. */
-export async function rejection(promise: Promise<unknown>): Promise<Error & { code?: string; hint?: string }> {
+export async function rejection(
+  promise: Promise<unknown>,
+): Promise<Error & { code?: string; hint?: string }> {
   try {
     await promise
   } catch (error) {

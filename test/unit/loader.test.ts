@@ -67,16 +67,25 @@ describe('DataLoader', () => {
 
   it('gives the same batches at concurrency 1 and 8, for any seed and epoch', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.nat(), fc.nat(100), fc.integer({ min: 1, max: 4 }), async (seed, epoch, batchSize) => {
-        const options = { batchSize, seed, crop: [9, 9], dropLast: false } as const
-        const made = [1, 8].map((concurrency) =>
-          collect(new DataLoader(slow(pictures(7)), { ...options, concurrency, prefetch: concurrency }), epoch, {
-            negatives: whiteRectangles(6),
-          }),
-        )
-        const [one, eight] = await Promise.all(made)
-        expect(eight).to.deep.equal(one)
-      }),
+      fc.asyncProperty(
+        fc.nat(),
+        fc.nat(100),
+        fc.integer({ min: 1, max: 4 }),
+        async (seed, epoch, batchSize) => {
+          const options = { batchSize, seed, crop: [9, 9], dropLast: false } as const
+          const made = [1, 8].map((concurrency) =>
+            collect(
+              new DataLoader(slow(pictures(7)), { ...options, concurrency, prefetch: concurrency }),
+              epoch,
+              {
+                negatives: whiteRectangles(6),
+              },
+            ),
+          )
+          const [one, eight] = await Promise.all(made)
+          expect(eight).to.deep.equal(one)
+        },
+      ),
       { numRuns: 15 },
     )
   })
@@ -134,7 +143,8 @@ describe('DataLoader', () => {
     const dataset = datasetOf([encoded('ramp', 1, 4, (_, x) => x)], ['a', 'b', 'c', 'd'])
     const count = async (flip: number) => {
       const [batch] = await collect(new DataLoader(dataset, { batchSize: 200, flip }), 0)
-      return Array.from({ length: 200 }, (_, i) => batch.labels.data[i * 4]).filter((label) => label === 3).length
+      return Array.from({ length: 200 }, (_, i) => batch.labels.data[i * 4]).filter((label) => label === 3)
+        .length
     }
     expect(await count(0)).to.equal(0)
     expect(await count(1)).to.equal(200)
@@ -144,7 +154,9 @@ describe('DataLoader', () => {
   it('pastes one negative into every image, after the crop', async () => {
     const dataset = pictures(6)
     const before = (await dataset.item(0)).image.data.slice()
-    const [batch] = await collect(new DataLoader(dataset, { batchSize: 6 }), 0, { negatives: whiteRectangles(5) })
+    const [batch] = await collect(new DataLoader(dataset, { batchSize: 6 }), 0, {
+      negatives: whiteRectangles(5),
+    })
     for (let i = 0; i < 6; i++) {
       const labels = batch.labels.data.subarray(i * 192, (i + 1) * 192)
       const images = batch.images.data.subarray(i * 576, (i + 1) * 576)
@@ -252,8 +264,14 @@ describe('DataLoader', () => {
     let listeners = 0
     const add = signal.addEventListener.bind(signal)
     const remove = signal.removeEventListener.bind(signal)
-    signal.addEventListener = (...args: Parameters<typeof add>) => (listeners++, add(...args))
-    signal.removeEventListener = (...args: Parameters<typeof remove>) => (listeners--, remove(...args))
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listeners++
+      add(...args)
+    }
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listeners--
+      remove(...args)
+    }
     await collect(new DataLoader(pictures(20), { batchSize: 2 }), 0, { signal })
     await sleep(1)
     expect(listeners).to.equal(0)

@@ -61,20 +61,27 @@ describe('scaleJitterCrop', () => {
       const image = await resampleImage(sample.image, region, height, width)
       const labels = resampleLabels(sample.labels, region, height, width)
       const byLabel = labels.data.subarray(0, width).indexOf(4)
-      const byColour = Array.from({ length: width }, (_, x) => image.data[x * 3]).findIndex((c) => c >= middle)
+      const byColour = Array.from({ length: width }, (_, x) => image.data[x * 3]).findIndex(
+        (c) => c >= middle,
+      )
       expect(Math.abs(byLabel - byColour), `${height}×${width}`).to.be.at.most(1)
     }
   })
 
   it('pads with IGNORE_LABEL and the mean colour, and keeps the whole picture', async () => {
-    const sample = { ...encoded('small', 20, 30, () => 2), instances: tensor(new Uint8Array(600).fill(7), [20, 30]) }
+    const sample = {
+      ...encoded('small', 20, 30, () => 2),
+      instances: tensor(new Uint8Array(600).fill(7), [20, 30]),
+    }
     const corners = new Set<string>()
     for (let seed = 0; seed < 40; seed++) {
       const crop = await scaleJitterCrop(sample, { size: [24, 33], scale: [1, 1] }, random(seed))
       const kept = [...crop.labels.data.keys()].filter((i) => crop.labels.data[i] === 2)
       expect(kept).to.have.length(600)
       expect(crop.labels.data.filter((l) => l === IGNORE_LABEL)).to.have.length(24 * 33 - 600)
-      expect([...crop.instances!.data.keys()].filter((i) => crop.instances!.data[i] === 7)).to.deep.equal(kept)
+      expect([...crop.instances!.data.keys()].filter((i) => crop.instances!.data[i] === 7)).to.deep.equal(
+        kept,
+      )
       expect(crop.image).to.deep.equal(encoded('', 24, 33, () => 2).image)
       corners.add(`${Math.floor(kept[0] / 33)},${kept[0] % 33}`)
     }
@@ -120,7 +127,9 @@ describe('scaleJitterCrop', () => {
     const crop = (options: object) => scaleJitterCrop(sample, options as never, random(0))
     expect((await rejection(crop({ size: 8 }))).message).to.match(/\[height, width\].*size/)
     expect((await rejection(crop({ size: [8, 0] }))).message).to.match(/size\[1\]/)
-    expect((await rejection(crop({ size: [8, 8], scale: [2, 1] }))).message).to.match(/scale\[1\].*received 1/)
+    expect((await rejection(crop({ size: [8, 8], scale: [2, 1] }))).message).to.match(
+      /scale\[1\].*received 1/,
+    )
     expect((await rejection(crop({ size: [8, 8], scale: [0, 1] }))).message).to.match(/scale\[0\]/)
   })
 })
@@ -128,7 +137,13 @@ describe('scaleJitterCrop', () => {
 describe('flip', () => {
   it('mirrors image, labels and instances, and twice is the identity', () => {
     const plain = encoded('ramp', 3, 5, (y, x) => (y + x) % 6)
-    const sample = { ...plain, instances: tensor(Uint8Array.from({ length: 15 }, (_, i) => i), [3, 5]) }
+    const sample = {
+      ...plain,
+      instances: tensor(
+        Uint8Array.from({ length: 15 }, (_, i) => i),
+        [3, 5],
+      ),
+    }
     const flipped = flip(sample)
     expect([...flipped.labels.data.subarray(0, 5)]).to.deep.equal([4, 3, 2, 1, 0])
     expect([...flipped.instances!.data.subarray(5, 10)]).to.deep.equal([9, 8, 7, 6, 5])
@@ -139,10 +154,18 @@ describe('flip', () => {
 
 describe('resampling', () => {
   it('takes the nearest pixel centre for labels', () => {
-    const row = (length: number) => tensor(Uint8Array.from({ length }, (_, i) => i), [1, length])
-    expect([...resampleLabels(row(4), wholeRegion(row(4)), 1, 8).data]).to.deep.equal([0, 0, 1, 1, 2, 2, 3, 3])
+    const row = (length: number) =>
+      tensor(
+        Uint8Array.from({ length }, (_, i) => i),
+        [1, length],
+      )
+    expect([...resampleLabels(row(4), wholeRegion(row(4)), 1, 8).data]).to.deep.equal([
+      0, 0, 1, 1, 2, 2, 3, 3,
+    ])
     expect([...resampleLabels(row(9), wholeRegion(row(9)), 1, 3).data]).to.deep.equal([1, 4, 7])
-    expect([...resampleLabels(row(9), { top: 0, left: 3, height: 1, width: 6 }, 1, 2).data]).to.deep.equal([4, 7])
+    expect([...resampleLabels(row(9), { top: 0, left: 3, height: 1, width: 6 }, 1, 2).data]).to.deep.equal([
+      4, 7,
+    ])
   })
 
   it('reads views into larger memory, and copies out of Node buffers', async () => {

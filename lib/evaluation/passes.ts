@@ -1,0 +1,80 @@
+import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
+import { DenseHybridError, throwIfAborted } from '../errors.ts'
+import type { ScoreName } from '../scores.ts'
+import type { FprConvention } from './operating-point.ts'
+import type { ScoredImages } from './scored-image.ts'
+
+/** Where a run over images stands. */
+export interface EvaluationProgress {
+  /** Images done in all passes, and their number. */
+  readonly done: number
+  readonly total: number
+  /** From 1. */
+  readonly pass: number
+  readonly passes: number
+}
+
+/** Options shared by evaluation and calibration. */
+export interface PassOptions {
+  /** Default: all six scores. */
+  readonly detectors?: readonly ScoreName[]
+  /** Default 0.95. */
+  readonly tpr?: number
+  /** Default `a`, the one of DenseHybrid's own evaluation. */
+  readonly convention?: Exclude<FprConvention, 'd'>
+  /**
+   * Bytes that the sorted scores may take. When the scores of all detectors need more, the images are scored again for
+   * the next detectors. Default 1 GiB.
+   */
+  readonly memory?: number
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: EvaluationProgress) => void
+}
+
+/** Anomaly target by label: 1 unknown, 2 ignore, 0 known. */
+const TARGET = Uint8Array.from({ length: 256 }, (_, label) =>
+  label === UNKNOWN_LABEL ? 1 : label === IGNORE_LABEL ? 2 : 0,
+)
+
+/** What `AnomalyMetrics` takes for labels 0 … K−1, UNKNOWN_LABEL, IGNORE_LABEL. */
+export function anomalyTarget(labels: Uint8Array): Uint8Array {
+  return labels.map((label) => TARGET[label])
+}
+
+/** Detectors whose sorted scores fit the memory together; at least one a group. */
+export async function detectorGroups(
+  images: ScoredImages,
+  detectors: readonly ScoreName[],
+  memory = 2 ** 30,
+): Promise<ScoreName[][]> {
+  if (images.length === 0) throw new DenseHybridError('EMPTY', `${images.name} has no images.`)
+  const pixels = images.length * (await images.pixelsPerImage())
+  // 12 bytes for each distinct score, of which there are seldom more than 2^24, and as much again while sorting.
+  const bytes = 12 * Math.min(pixels, 2 ** 24)
+  const size = Math.max(1, Math.floor(memory / Math.max(1, bytes)) - 1)
+  const groups: ScoreName[][] = []
+  for (let at = 0; at < detectors.length; at += size) groups.push(detectors.slice(at, at + size))
+  return groups
+}
+
+/** Counts images over all passes and tells the caller. */
+export class PassMeter {
+  readonly #images: number
+  readonly #passes: number
+  readonly #onProgress: PassOptions['onProgress']
+  #done = 0
+
+  constructor(images: number, passes: number, onProgress: PassOptions['onProgress']) {
+    this.#images = images
+    this.#passes = passes
+    this.#onProgress = onProgress
+  }
+
+  /** Takes one image. Throws ABORTED when the signal has fired. */
+  step(signal: AbortSignal | undefined): void {
+    const pass = Math.floor(this.#done / this.#images) + 1
+    this.#done++
+    this.#onProgress?.({ done: this.#done, total: this.#images * this.#passes, pass, passes: this.#passes })
+    throwIfAborted(signal)
+  }
+}
