@@ -35,12 +35,23 @@ try {
   run('npm', ['pack', '--silent', '--pack-destination', folder], root)
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'))
   writeFileSync(join(project, 'package.json'), '{ "name": "user", "private": true }\n')
-  writeFileSync(join(project, 'esm.mjs'), `import * as densehybrid from 'densehybrid'\nconst kind = 'ESM'\n${steps}\nawait main(densehybrid)\n`)
-  writeFileSync(join(project, 'cjs.cjs'), `const densehybrid = require('densehybrid')\nconst kind = 'CommonJS'\n${steps}\nmain(densehybrid)\n`)
+  writeFileSync(
+    join(project, 'esm.mjs'),
+    `import * as densehybrid from 'densehybrid'\nconst kind = 'ESM'\n${steps}\nawait main(densehybrid)\n`,
+  )
+  writeFileSync(
+    join(project, 'cjs.cjs'),
+    `const densehybrid = require('densehybrid')\nconst kind = 'CommonJS'\n${steps}\nmain(densehybrid)\n`,
+  )
   // The cache of libtorch is shared with the clone: fetching it again would only test the network.
   const cache = process.env.DENSEHYBRID_CACHE ?? join(process.env.HOME ?? '', '.cache', 'densehybrid')
   const env = { HOME: home, DENSEHYBRID_CACHE: cache }
-  run('npm', ['install', '--no-audit', '--no-fund', '--foreground-scripts', join(folder, tarball)], project, env)
+  run(
+    'npm',
+    ['install', '--no-audit', '--no-fund', '--foreground-scripts', join(folder, tarball)],
+    project,
+    env,
+  )
   run('node', ['esm.mjs'], project, env)
   run('node', ['cjs.cjs'], project, env)
   run('npx', ['--no-install', 'densehybrid', '--version'], project, env)

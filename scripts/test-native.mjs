@@ -21,8 +21,10 @@ if (found === undefined) {
   process.exit(1)
 }
 run('cmake', [
-  '-S', root,
-  '-B', folder,
+  '-S',
+  root,
+  '-B',
+  folder,
   `-DLIBTORCH=${found.dir}`,
   '-DDENSEHYBRID_ADDON=OFF',
   '-DDENSEHYBRID_BUILD_TESTS=ON',

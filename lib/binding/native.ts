@@ -5,6 +5,7 @@ export interface NativeInfo {
   version: string
   libtorch: string
   cuda: boolean
+  /** `memory` in bytes; 0 where it is not known. */
   devices: { type: 'cpu' | 'cuda'; index: number; name: string; memory: number }[]
   threads: number
   cpu: { avx512: boolean; bf16: boolean }
@@ -206,9 +207,7 @@ export interface NativeAddon {
     path: string,
   ): Promise<{ tensors: Record<string, Tensor<TypedArray>>; metadata: Record<string, string> }>
   /** Only the header: names → dtype and shape, and the metadata. */
-  readSafetensorsHeader(
-    path: string,
-  ): Promise<{
+  readSafetensorsHeader(path: string): Promise<{
     tensors: Record<string, { dtype: string; shape: number[] }>
     metadata: Record<string, string>
   }>

@@ -1,5 +1,6 @@
 #include "functions.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
@@ -52,7 +53,7 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   object.Set("version", DENSEHYBRID_VERSION);
   object.Set("libtorch", DENSEHYBRID_LIBTORCH_VERSION);
   object.Set("buildType", DENSEHYBRID_BUILD_TYPE);
-  object.Set("cuda", Napi::Boolean::New(env, false));
+  object.Set("cuda", Napi::Boolean::New(env, at::hasCUDA()));
   object.Set("threads", Napi::Number::New(env, AddonData::of(env).queue->threads()));
   Napi::Object cpu = Napi::Object::New(env);
   cpu.Set("avx512", Napi::Boolean::New(env, static_cast<bool>(__builtin_cpu_supports("avx512f"))));
@@ -66,6 +67,15 @@ Napi::Value info(const Napi::CallbackInfo& call) {
                                                   static_cast<double>(::sysconf(_SC_PAGESIZE))));
   Napi::Array devices = Napi::Array::New(env);
   devices.Set(0u, device);
+  const int cuda_devices = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+  for (int i = 0; i < cuda_devices; ++i) {
+    Napi::Object cuda = Napi::Object::New(env);
+    cuda.Set("type", "cuda");
+    cuda.Set("index", Napi::Number::New(env, i));
+    cuda.Set("name", "CUDA device " + std::to_string(i));
+    cuda.Set("memory", Napi::Number::New(env, 0));
+    devices.Set(static_cast<uint32_t>(i + 1), cuda);
+  }
   object.Set("devices", devices);
   return object;
 }

@@ -1,5 +1,6 @@
 #include "wrap_model.h"
 
+#include <ATen/Context.h>
 #include <c10/core/InferenceMode.h>
 
 #include "addon_data.h"
@@ -56,6 +57,10 @@ ModelConfig config_argument(const Napi::Value& value) {
     config.device = at::Device(device);
   } catch (const c10::Error&) {
     throw_invalid(options.Env(), "Unknown device " + device + ".");
+  }
+  if (config.device.is_cuda() && !at::hasCUDA()) {
+    throw to_js_error(options.Env(), {"INVALID_ARGUMENT", "There is no CUDA device for " + device + ".",
+                                      "Use the device cpu; `npx densehybrid doctor` says what is missing for CUDA."});
   }
   const Napi::Object extra = required_object(options.Get("options"), "options");
   const Napi::Array names = extra.GetPropertyNames();

@@ -13,7 +13,10 @@ import {
 } from '../../lib/index.ts'
 
 export async function uses(): Promise<void> {
-  const model: Segmenter = await Segmenter.create({ architecture: 'ladder-densenet-tiny', classes: ['road', 'sky'] })
+  const model: Segmenter = await Segmenter.create({
+    architecture: 'ladder-densenet-tiny',
+    classes: ['road', 'sky'],
+  })
   const image: Tensor<Uint8Array> = { data: new Uint8Array(64 * 64 * 3), shape: [64, 64, 3] }
   const { labels, scores } = await model.segment(image, { scores: ['hybrid', 'entropy'], threshold: null })
   const bytes: Uint8Array = labels.data
