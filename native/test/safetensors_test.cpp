@@ -1,5 +1,8 @@
 #include "io/safetensors.h"
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <fstream>
 
 #include "common/error.h"
@@ -77,6 +80,29 @@ TEST_CASE("safetensors: a failed write leaves the old file") {
   CHECK_THROWS_AS(write_safetensors(path, {{"x", at::zeros({3}, at::kComplexFloat)}}, {}), Error);
   CHECK(at::equal(read_safetensors(path).first.front().second, at::ones({3})));
   CHECK_THROWS_AS(write_safetensors(folder / "missing/a.safetensors", {}, {}), Error);
+}
+
+TEST_CASE("safetensors: a disk that fills up half-way leaves the old file and no other") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.safetensors";
+  write_safetensors(path, {{"x", at::ones({3})}}, {});
+  // A file-size limit stops the write half-way, as a full disk does.
+  struct rlimit before {};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  auto* handler = std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit small {64 << 10, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  std::string code;
+  try {
+    write_safetensors(path, {{"x", at::ones({1 << 20})}}, {});
+  } catch (const Error& error) {
+    code = error.code();
+  }
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  CHECK(code == "IO");
+  CHECK(at::equal(read_safetensors(path).first.front().second, at::ones({3})));
+  CHECK(std::distance(std::filesystem::directory_iterator(folder / ""), {}) == 1);
 }
 
 TEST_CASE("json: escapes, nesting and mistakes") {
