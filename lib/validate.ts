@@ -24,7 +24,12 @@ export function invalid(name: string, expected: string, received: unknown, hint?
 }
 
 /** Checks a whole number in [min, max] and returns it. */
-export function checkInteger(name: string, value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): number {
+export function checkInteger(
+  name: string,
+  value: unknown,
+  min: number,
+  max = Number.MAX_SAFE_INTEGER,
+): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
     const range = max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `from ${min} to ${max}`
     throw invalid(name, `a whole number ${range}`, value)
@@ -45,7 +50,12 @@ export function checkNumber(name: string, value: unknown, min = -Infinity, max =
 export function checkOneOf<T extends string>(name: string, value: unknown, options: readonly T[]): T {
   if (typeof value === 'string' && (options as readonly string[]).includes(value)) return value as T
   const near = typeof value === 'string' ? nearest(value, options) : undefined
-  throw invalid(name, `one of ${options.join(', ')}`, value, near === undefined ? undefined : `Did you mean ${near}?`)
+  throw invalid(
+    name,
+    `one of ${options.join(', ')}`,
+    value,
+    near === undefined ? undefined : `Did you mean ${near}?`,
+  )
 }
 
 /** Checks a tensor: typed array class, rank, and that data and shape agree. */
@@ -65,7 +75,11 @@ export function checkTensor<T extends TypedArray>(
     throw invalid(`${name}.shape`, `${ranks.join(' or ')} dimensions`, candidate.shape)
   }
   if (elementCount(candidate.shape) !== candidate.data.length) {
-    throw invalid(`${name}.data`, `${elementCount(candidate.shape)} values (its shape is ${candidate.shape.join('×')})`, candidate.data)
+    throw invalid(
+      `${name}.data`,
+      `${elementCount(candidate.shape)} values (its shape is ${candidate.shape.join('×')})`,
+      candidate.data,
+    )
   }
   return candidate
 }
@@ -75,11 +89,9 @@ export function checkOptionNames(name: string, options: object, known: readonly 
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue
     const near = nearest(key, known)
-    throw new DenseHybridError(
-      'INVALID_ARGUMENT',
-      `Unknown option ${JSON.stringify(key)} for ${name}.`,
-      { hint: near === undefined ? `Known options: ${known.join(', ')}.` : `Did you mean ${near}?` },
-    )
+    throw new DenseHybridError('INVALID_ARGUMENT', `Unknown option ${JSON.stringify(key)} for ${name}.`, {
+      hint: near === undefined ? `Known options: ${known.join(', ')}.` : `Did you mean ${near}?`,
+    })
   }
 }
 

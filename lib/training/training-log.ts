@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import writeFileAtomic from 'write-file-atomic'
+import { fileError } from '../data/read-bytes.ts'
 import { addLosses, emptySums, type Losses, meanLosses, type TrainingProgress } from './progress.ts'
 
 /** One line of log.jsonl: the means since the line before. */
@@ -74,7 +75,11 @@ export class TrainingLog {
   }
 
   #write(line: StepLine | EpochLine): void {
-    appendFileSync(this.#path, `${JSON.stringify(line)}\n`)
+    try {
+      appendFileSync(this.#path, `${JSON.stringify(line)}\n`)
+    } catch (error) {
+      throw fileError(this.#path, error)
+    }
   }
 }
 

@@ -37,6 +37,8 @@ export interface TrainingRunOptions {
   readonly validation?: Dataset
   readonly negatives?: NegativeSource
   readonly loader: DataLoaderOptions
+  /** Of a resumed run. Default: the one it had. */
+  readonly device?: string
   /** Kept by a resumed run. */
   readonly trainer: Omit<TrainerOptions, 'negatives'>
   readonly epochs?: number
@@ -120,8 +122,8 @@ async function newTrainer({ createSegmenter, trainer, negatives }: TrainingRunOp
   }
 }
 
-async function resumeTrainer({ dir, negatives, dataset }: TrainingRunOptions): Promise<Trainer> {
-  const trainer = await Trainer.resume(dir, { ...(negatives && { negatives }) })
+async function resumeTrainer({ dir, negatives, dataset, device }: TrainingRunOptions): Promise<Trainer> {
+  const trainer = await Trainer.resume(dir, { ...(negatives && { negatives }), ...(device && { device }) })
   const { classes } = trainer.segmenter
   if (classes.length === dataset.classes.length && classes.every((name, k) => name === dataset.classes[k]))
     return trainer
