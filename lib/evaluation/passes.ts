@@ -24,7 +24,7 @@ export interface PassOptions {
   readonly convention?: Exclude<FprConvention, 'd'>
   /**
    * Bytes that the sorted scores may take. When the scores of all detectors need more, the images are scored again for
-   * the next detectors. Default 1 GiB.
+   * the next detectors. Default 1.25 GiB.
    */
   readonly memory?: number
   readonly signal?: AbortSignal
@@ -45,13 +45,14 @@ export function anomalyTarget(labels: Uint8Array): Uint8Array {
 export async function detectorGroups(
   images: ScoredImages,
   detectors: readonly ScoreName[],
-  memory = 2 ** 30,
+  memory = 1.25 * 2 ** 30,
 ): Promise<ScoreName[][]> {
   if (images.length === 0) throw new DenseHybridError('EMPTY', `${images.name} has no images.`)
   const pixels = images.length * (await images.pixelsPerImage())
-  // 12 bytes for each distinct score, of which there are seldom more than 2^24, and as much again while sorting.
+  // 12 bytes for each distinct score, of which there are seldom more than 2^24; sorting and the curve take about three
+  // times as much for one detector at a time.
   const bytes = 12 * Math.min(pixels, 2 ** 24)
-  const size = Math.max(1, Math.floor(memory / Math.max(1, bytes)) - 1)
+  const size = Math.max(1, Math.floor(memory / Math.max(1, bytes)) - 3)
   const groups: ScoreName[][] = []
   for (let at = 0; at < detectors.length; at += size) groups.push(detectors.slice(at, at + size))
   return groups

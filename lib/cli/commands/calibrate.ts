@@ -1,0 +1,159 @@
+import type { Calibration } from '../../evaluation/calibrate.ts'
+import { type CommandContext, defineCommand } from '../command.ts'
+import { choice, integer, number, text, toggle } from '../flags.ts'
+import { MODEL_FLAGS, MODEL_HELP, openTestData, withModel } from '../models.ts'
+import { percent } from '../ui.ts'
+import { UsageError } from '../usage-error.ts'
+
+/** The command `calibrate`. */
+export const command = defineCommand({
+  name: 'calibrate',
+  summary: 'Finds the threshold of the hybrid score at which a TPR is reached.',
+  usage: '--model F --data SPEC | --scores DIR --labels DIR',
+  examples: [
+    'calibrate --model m.safetensors --data "camvid:CamVid?split=val" \\',
+    '    --paste-negatives "folder:COCO?labels=masks&half=b" --write',
+    'calibrate --scores scores/ --labels gt/ --classes 19 --tpr 0.9',
+  ],
+  flags: {
+    model: text('CKPT'),
+    data: text('SPEC'),
+    scores: text('DIR'),
+    labels: text('DIR'),
+    classes: integer(1, 253),
+    ignore: integer(0, 255, { default: 255 }),
+    tpr: number(0, 1, { default: 0.95 }),
+    convention: choice(['a', 'b', 'c', 'e'], { default: 'a', placeholder: 'NAME' }),
+    pasteNegatives: text('SPEC'),
+    seed: integer(0, 2 ** 31 - 1, { default: 0 }),
+    write: toggle(),
+    out: text('FILE'),
+    ...MODEL_FLAGS,
+  },
+  help: [
+    ['model,data', 'checkpoint, and data with anomalies: classes that the model does not know, or masks'],
+    ['pasteNegatives', 'paste one object into every image'],
+    ['seed', 'of the pasted objects ({seed})'],
+    ['scores,labels', 'instead: score maps, label maps of the same names'],
+    ['classes,ignore', 'in --labels: known classes (masks), to ignore ({ignore})'],
+    ['tpr', 'share of anomaly pixels to find ({tpr}, paper)'],
+    ['convention', 'where that TPR is read: a, b, c, e ({convention}, paper)'],
+    ['write', 'store the threshold in the checkpoint'],
+    ['out', 'store it in a copy of the checkpoint'],
+    ...MODEL_HELP,
+  ],
+  async run(options, _inputs, context) {
+    const fromModel = checkSources(options)
+    const calibration = fromModel
+      ? await calibrateCheckpoint(options, context)
+      : await calibrateScores(options, context)
+    if (options.json) {
+      context.ui.json(calibration)
+      return
+    }
+    const { threshold, tpr, fpr, convention } = calibration
+    context.ui.result(
+      `threshold ${threshold}\nTPR ${percent(tpr, 2)} %  FPR ${percent(fpr, 2)} %  (convention ${convention})`,
+    )
+  },
+})
+
+interface Options {
+  model?: string
+  data?: string
+  scores?: string
+  labels?: string
+  classes?: number
+  ignore: number
+  tpr: number
+  convention: 'a' | 'b' | 'c' | 'e'
+  pasteNegatives?: string
+  seed: number
+  write: boolean
+  out?: string
+  precision: 'auto' | 'float32' | 'bf16'
+  device: string
+  threads: number | undefined
+}
+
+/** Either model and data, or scores and labels. */
+function checkSources({ model, data, scores, labels, write, out }: Options): boolean {
+  const fromModel = model !== undefined && data !== undefined && scores === undefined && labels === undefined
+  const fromScores = scores !== undefined && labels !== undefined && data === undefined
+  if (!fromModel && !fromScores) {
+    throw new UsageError('calibrate needs --model CKPT and --data SPEC, or --scores DIR and --labels DIR')
+  }
+  if (write && out !== undefined) throw new UsageError('--write and --out exclude each other')
+  if ((write || out !== undefined) && model === undefined) {
+    throw new UsageError('--write and --out need --model CKPT, the checkpoint that gets the threshold')
+  }
+  return fromModel
+}
+
+async function calibrateCheckpoint(options: Options, context: CommandContext): Promise<Calibration> {
+  const { calibrateModel } = await import('../../evaluation/evaluate-model.ts')
+  const { ui, signal } = context
+  const { tpr, convention, pasteNegatives, seed } = options
+  return withModel(options.model!, options, async (model) => {
+    const data = await openTestData({ spec: options.data!, pasteNegatives, seed }, model, context)
+    const progress = ui.progress('calibrate', data.length, 'images')
+    const { hybrid } = await calibrateModel(model, data, {
+      detectors: ['hybrid'],
+      tpr,
+      convention,
+      signal,
+      onProgress: ({ done }) => progress.update(done),
+    })
+    progress.stop()
+    await store(options, hybrid, data.name, context)
+    return hybrid
+  })
+}
+
+async function calibrateScores(options: Options, context: CommandContext): Promise<Calibration> {
+  const { calibrateImages } = await import('../../evaluation/evaluate-images.ts')
+  const { openScores } = await import('../../evaluation/evaluate-scores.ts')
+  const { ui, signal } = context
+  const { tpr, convention, classes, ignore } = options
+  const { images, detectors } = await openScores({
+    scores: options.scores!,
+    labels: options.labels!,
+    ...(classes === undefined ? {} : { classes }),
+    ignore,
+  })
+  if (!detectors.includes('hybrid')) {
+    throw new UsageError(
+      `expected hybrid score maps in --scores ${options.scores} but found ${detectors.join(', ')}`,
+    )
+  }
+  const progress = ui.progress('calibrate', images.length, 'images')
+  const { hybrid } = await calibrateImages(images, {
+    detectors: ['hybrid'],
+    tpr,
+    convention,
+    signal,
+    onProgress: ({ done }) => progress.update(done),
+  })
+  progress.stop()
+  await store(options, hybrid, images.name, context)
+  return hybrid
+}
+
+/** Writes the threshold into the checkpoint or a copy of it. */
+async function store(
+  { model, write, out }: Options,
+  calibration: Calibration,
+  data: string,
+  { ui }: CommandContext,
+): Promise<void> {
+  const target = write ? model : out
+  if (target === undefined) return
+  const { Segmenter } = await import('../../segmenter.ts')
+  const segmenter = await Segmenter.load(model!)
+  try {
+    await segmenter.save(target, { threshold: calibration.threshold, calibration: { ...calibration, data } })
+  } finally {
+    segmenter.dispose()
+  }
+  ui.note(`Stored in ${target}. Next: densehybrid score … --model ${target} --out …`)
+}

@@ -1,0 +1,193 @@
+import type { Precision } from '../binding/native.ts'
+import type { Dataset } from '../data/dataset.ts'
+import type { NegativeSource } from '../negatives/types.ts'
+import type { Segmenter } from '../segmenter.ts'
+import type { TrainerOptions } from '../training/options.ts'
+import type { CommandContext, HelpRow } from './command.ts'
+import {
+  choice,
+  type Flags,
+  integer,
+  number,
+  pair,
+  size,
+  text,
+  texts,
+  toggle,
+  type Values,
+  words,
+} from './flags.ts'
+import { savedConfig } from './options.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Flags that closed-set training and fine-tuning share. */
+export const TRAINING_FLAGS = {
+  data: texts('SPEC', { required: true }),
+  val: text('SPEC'),
+  holdOut: words('NAMES'),
+  out: text('DIR', { required: true }),
+  resume: toggle(),
+  overwrite: toggle(),
+  steps: integer(1, 1e9),
+  batch: integer(1, 4096, { default: 8 }),
+  crop: size({ default: [256, 256] }),
+  scale: pair(0.01, { default: [0.5, 2], placeholder: 'A,B' }),
+  flip: number(0, 1, { default: 0.5, placeholder: 'P' }),
+  schedule: choice(['cosine-epoch', 'cosine-step', 'constant'], {
+    default: 'cosine-epoch',
+    placeholder: 'NAME',
+  }),
+  clipNorm: number(0, Infinity, { default: 0 }),
+  precision: choice(['auto', 'float32', 'bf16'], { default: 'auto', placeholder: 'NAME' }),
+  seed: integer(0, 2 ** 31 - 1, { default: 0 }),
+  device: text('NAME', { default: 'cpu' }),
+  threads: integer(1, 1024),
+  logEvery: integer(1, 1e9, { default: 10 }),
+} satisfies Flags
+
+/** Help of {@link TRAINING_FLAGS}: data and folder. */
+export const RUN_HELP: readonly HelpRow[] = [
+  ['data', 'data set, see densehybrid data --help; repeat to join'],
+  ['val', 'measure mIoU on it after every epoch'],
+  ['out', 'folder of the run: model, state, config, log'],
+  ['resume,overwrite', 'go on with the run in --out, or replace it'],
+]
+
+/** Help of {@link TRAINING_FLAGS}: how to train. */
+export const OPTIMISER_HELP: readonly HelpRow[] = [
+  ['batch,crop', 'images a step ({batch}), training crop ({crop})'],
+  ['scale,flip', 'random scale ({scale}) and mirroring ({flip})'],
+  ['lr,minLr', 'learning rate, first and last ({lr}, {minLr})'],
+  ['schedule', 'cosine-epoch (paper), cosine-step or constant'],
+  ['clipNorm', 'largest norm of the gradient; 0 = any ({clipNorm})'],
+  ['precision', 'auto, float32, bf16; auto = float32 ({precision})'],
+  ['device,threads', 'cpu, cuda or cuda:1 ({device}); CPU threads (all)'],
+  ['seed,logEvery', 'random seed ({seed}); steps per line of log ({logEvery})'],
+]
+
+/** Flags that a resumed run may be given anew. */
+const CHANGEABLE: readonly string[] = ['epochs', 'steps', 'val', 'out', 'device', 'threads', 'log-every']
+
+/** What the two training commands have to tell about their run. */
+export interface TrainingCommand {
+  readonly title: string
+  readonly dataset: Dataset
+  readonly validation?: Dataset
+  readonly negatives?: NegativeSource
+  readonly createSegmenter: () => Promise<Segmenter>
+  readonly trainer: Omit<TrainerOptions, 'negatives'>
+  readonly epochs?: number
+  /** What to type next. */
+  readonly next: (model: string) => string
+}
+
+type TrainingValues = Values<typeof TRAINING_FLAGS> & { json?: boolean }
+
+/** Runs a training, shows its progress, and says where to look next. */
+export async function runTraining(
+  command: TrainingCommand,
+  options: TrainingValues,
+  { ui, signal }: CommandContext,
+): Promise<undefined> {
+  const { RUN_FILES, trainInFolder } = await import('../training/training-run.ts')
+  const { dataset, validation, negatives } = command
+  let progress: ReturnType<typeof ui.progress> | undefined
+  let measured = ''
+  let started = false
+  const run = await trainInFolder({
+    dir: options.out,
+    mode: options.resume ? 'resume' : options.overwrite ? 'overwrite' : 'new',
+    createSegmenter: command.createSegmenter,
+    dataset,
+    ...(validation && { validation }),
+    ...(negatives && { negatives }),
+    loader: {
+      batchSize: options.batch,
+      crop: options.crop,
+      scale: options.scale,
+      flip: options.flip,
+      seed: options.seed,
+    },
+    trainer: command.trainer,
+    ...(options.steps === undefined ? { epochs: command.epochs } : { steps: options.steps }),
+    config: savedConfig(options),
+    changeable: CHANGEABLE,
+    device: options.device,
+    logEvery: options.logEvery,
+    signal,
+    onStart: ({ segmenter, step, steps }) => {
+      started = true
+      ui.note(
+        `${segmenter.architecture}, ${(segmenter.parameterCount / 1e6).toFixed(1)} M parameters, ` +
+          `${segmenter.classes.length} classes, on ${segmenter.device}; ${dataset.length} images of ${dataset.name}`,
+      )
+      if (step > 0) ui.note(`Resuming after step ${step}.`)
+      progress = ui.progress(command.title, steps, 'steps')
+    },
+    onProgress: ({ epoch, epochs, step, losses, imagesPerSecond, waiting }) => {
+      const terms =
+        command.negatives === undefined
+          ? `loss ${losses.total.toFixed(3)}`
+          : `cls ${losses.cls.toFixed(3)} x ${losses.x.toFixed(2)} d ${losses.d.toFixed(3)}`
+      const slow = waiting > 0.5 ? `waiting for data ${Math.round(100 * waiting)} %` : ''
+      const parts = [
+        `epoch ${epoch + 1}/${epochs}`,
+        terms,
+        measured,
+        `${imagesPerSecond.toFixed(1)} img/s`,
+        slow,
+      ]
+      progress?.update(step, parts.filter((part) => part !== '').join('  '))
+    },
+    onEpoch: ({ validation: result }) => {
+      if (result !== undefined) measured = `mIoU ${(100 * result.mIoU).toFixed(1)}`
+    },
+  }).catch((error) => {
+    progress?.stop()
+    if (started && signal.aborted) ui.note(`State saved in ${options.out}. To go on, add --resume.`)
+    throw error
+  })
+  run.segmenter.dispose()
+  progress?.stop([`loss ${run.losses.total.toFixed(3)}`, measured].filter((part) => part !== '').join('  '))
+  if (options.json) {
+    const { epoch, step, losses, history, model } = run
+    ui.json({ model, epoch, step, losses, validation: history.at(-1)?.validation ?? null })
+  } else {
+    ui.result(`${run.model}\nLosses of every ${options.logEvery} steps: ${options.out}/${RUN_FILES.log}`)
+    ui.note(`Next: ${command.next(run.model)}`)
+  }
+}
+
+/** Opens and joins the data sets of `--data`, and opens the one of `--val`. */
+export async function openTrainingData(
+  options: Pick<TrainingValues, 'data' | 'val'>,
+  signal: AbortSignal,
+): Promise<{ dataset: Dataset; validation?: Dataset }> {
+  const { openDataset } = await import('../data/registry.ts')
+  const { concat } = await import('../data/subset.ts')
+  const all = await Promise.all(options.data.map((spec) => openDataset(spec, { signal })))
+  const dataset = all.length === 1 ? all[0] : concat(all)
+  if (options.val === undefined) return { dataset }
+  const validation = await openDataset(options.val, { signal })
+  if (validation.classes.length === 0) {
+    throw new UsageError(`expected a data set with class labels for --val but ${validation.name} has none`)
+  }
+  return { dataset, validation }
+}
+
+/** The precision of training: bf16 only where it is asked for, as the weights' updates are small against its steps. */
+export function trainingPrecision(precision: 'auto' | Precision): Precision {
+  return precision === 'auto' ? 'float32' : precision
+}
+
+/** Flags that exclude each other. */
+export function checkTrainingFlags(options: TrainingValues & { epochs?: number }): void {
+  if (options.resume && options.overwrite) throw new UsageError('--resume and --overwrite exclude each other')
+}
+
+/** Sets the number of CPU threads where it was given. */
+export async function applyThreads(threads: number | undefined): Promise<void> {
+  if (threads === undefined) return
+  const { loadNative } = await import('../binding/load.ts')
+  loadNative().setThreads(threads)
+}

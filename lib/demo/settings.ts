@@ -1,0 +1,45 @@
+/** What a demo runs on and for how long. */
+export interface DemoSettings {
+  /** Scenes of train, val and test. */
+  readonly scenes: { readonly train: number; readonly val: number; readonly test: number }
+  readonly closedEpochs: number
+  readonly hybridEpochs: number
+  readonly closedLearningRate: number
+  readonly hybridLearningRate: number
+  /** Weights of L_x and L_d. */
+  readonly betaX: number
+  readonly betaD: number
+  /** Smallest and largest share of the image that a pasted object covers. */
+  readonly negativeArea: readonly [number, number]
+  readonly batchSize: number
+  /** [height, width] */
+  readonly crop: readonly [number, number]
+  readonly scale: readonly [number, number]
+}
+
+/**
+ * A few minutes on two cores. Learning rates and β are larger than the paper's, whose models start from pre-trained
+ * weights and train for hours: a small network that starts from random weights has to learn d_out in a minute, and its
+ * ln p̂ must not outweigh it.
+ */
+export const FULL_DEMO: DemoSettings = {
+  scenes: { train: 480, val: 40, test: 60 },
+  closedEpochs: 18,
+  hybridEpochs: 14,
+  closedLearningRate: 2e-3,
+  hybridLearningRate: 1e-3,
+  betaX: 0.003,
+  betaD: 2,
+  negativeArea: [0.008, 0.15],
+  batchSize: 4,
+  crop: [96, 128],
+  scale: [0.6, 1.25],
+}
+
+/** Under a minute: shows every step, its numbers mean little. */
+export const FAST_DEMO: DemoSettings = {
+  ...FULL_DEMO,
+  scenes: { train: 64, val: 12, test: 12 },
+  closedEpochs: 8,
+  hybridEpochs: 4,
+}
