@@ -167,12 +167,16 @@ export async function openTrainingData(
   const { concat } = await import('../data/subset.ts')
   const all = await Promise.all(options.data.map((spec) => openDataset(spec, { signal })))
   const dataset = all.length === 1 ? all[0] : concat(all)
+  checkLabelled('--data', dataset)
   if (options.val === undefined) return { dataset }
   const validation = await openDataset(options.val, { signal })
-  if (validation.classes.length === 0) {
-    throw new UsageError(`expected a data set with class labels for --val but ${validation.name} has none`)
-  }
+  checkLabelled('--val', validation)
   return { dataset, validation }
+}
+
+function checkLabelled(flag: string, { name, classes }: Dataset): void {
+  if (classes.length > 0) return
+  throw new UsageError(`expected a data set with class labels for ${flag} but ${name} has none`)
 }
 
 /** The precision of training: bf16 only where it is asked for, as the weights' updates are small against its steps. */

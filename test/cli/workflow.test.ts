@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -95,9 +95,10 @@ describe('train → finetune → calibrate → evaluate → score', function () 
         cwd: folder,
         onStart: (child) => {
           const timer = setInterval(() => {
-            if (!existsSync(join(folder, 'stopped/config.json'))) return
+            const log = statSync(join(folder, 'stopped/log.jsonl'), { throwIfNoEntry: false })
+            if (log === undefined || log.size === 0) return
             clearInterval(timer)
-            setTimeout(() => child.kill('SIGINT'), 1000)
+            child.kill('SIGINT')
           }, 50)
           child.on('exit', () => clearInterval(timer))
         },

@@ -25,7 +25,7 @@ export const command = defineCommand({
     overwrite: toggle(),
     seed: integer(0, 2 ** 31 - 2, { default: 0 }),
     fast: toggle(),
-    threads: integer(1, 1024),
+    threads: integer(1, 1024, { default: 1 }),
   },
   details: [
     'Trains a small network on generated scenes, fine-tunes it with pasted',
@@ -36,13 +36,12 @@ export const command = defineCommand({
     ['overwrite', 'replace the results of an earlier demo'],
     ['seed', 'of scenes, weights and batches ({seed})'],
     ['fast', 'under a minute; the numbers mean little'],
-    ['threads', 'CPU threads (all)'],
+    ['threads', 'CPU threads ({threads}: the network is too small for more)'],
   ],
   async run(options, _inputs, { ui, signal }) {
     const { loadNative } = await import('../../binding/load.ts')
     const { runDemo } = await import('../../demo/demo.ts')
-    const native = loadNative()
-    if (options.threads !== undefined) native.setThreads(options.threads)
+    loadNative().setThreads(options.threads)
     let progress: Progress | undefined
     const { out, seed, fast, overwrite } = options
     const result = await runDemo({
