@@ -179,7 +179,10 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
   uint64_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
     header += json_quote(name) + ":{\"dtype\":\"" + safetensors_dtype(tensor.scalar_type()) + "\",\"shape\":[";
-    for (int64_t i = 0; i < tensor.dim(); ++i) header += (i ? "," : "") + std::to_string(tensor.size(i));
+    for (int64_t i = 0; i < tensor.dim(); ++i) {
+      if (i > 0) header += ',';
+      header += std::to_string(tensor.size(i));
+    }
     const uint64_t end = offset + static_cast<uint64_t>(tensor.numel()) * tensor.element_size();
     header += "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(end) + "]},";
     offset = end;
