@@ -32,7 +32,7 @@ TEST_CASE("hybrid_score: stays finite for extreme logits") {
   logits.select(1, 0).fill_(9e4f);
   const at::Tensor ood = at::full({1, 2, 2, 2}, 0.0f);
   ood.select(1, 0).fill_(500.0f);
-  const auto result = hybrid_score(logits, ood, {.height = 4, .width = 4, .scores = score_names()});
+  const auto result = hybrid_score(logits, ood, {.height = 4, .width = 4, .scores = score_names(), .threshold = {}});
   for (const auto& [name, map] : result.scores) {
     CAPTURE(name);
     CHECK(at::isfinite(map).all().item<bool>());
