@@ -39,6 +39,9 @@ export function loadAddon(root: string): NativeAddon {
   const addon = findAddon(root)
   if (addon === undefined) throw notBuilt(root)
   try {
+    // OpenMP reads this when the addon brings it in. Threads that wait by spinning make everything many times slower
+    // when other processes want the cores too.
+    process.env.OMP_WAIT_POLICY ??= 'passive'
     return createRequire(import.meta.url)(addon) as NativeAddon
   } catch (error) {
     throw explainLoadFailure(addon, error instanceof Error ? error.message : String(error), error)

@@ -21,10 +21,6 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   data: async () => (await import('./commands/data.ts')).command,
 }
 
-// Threads that wait by spinning make everything tens of times slower when other processes want the cores too. Read by
-// OpenMP when the addon is loaded.
-process.env.OMP_WAIT_POLICY ??= 'passive'
-
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(argv: readonly string[]): Promise<number> {
