@@ -11,9 +11,15 @@ export const MODEL_FLAGS = {
   threads: integer(1, 1024),
 } satisfies Flags
 
-/** Help of {@link MODEL_FLAGS}. */
+/** {@link MODEL_FLAGS} of commands whose results are compared with others: float32 unless asked. */
+export const MEASURING_FLAGS = {
+  ...MODEL_FLAGS,
+  precision: choice(['auto', 'float32', 'bf16'], { default: 'float32', placeholder: 'NAME' }),
+} satisfies Flags
+
+/** Help of {@link MODEL_FLAGS} and {@link MEASURING_FLAGS}. */
 export const MODEL_HELP: readonly HelpRow[] = [
-  ['precision', 'auto, float32, bf16; auto = bf16 where it is fast'],
+  ['precision', 'float32, bf16 or auto: bf16 if possible ({precision})'],
   ['device,threads', 'cpu, cuda or cuda:1 ({device}); CPU threads (all)'],
 ]
 

@@ -1,7 +1,7 @@
 import type { Calibration } from '../../evaluation/calibrate.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { choice, integer, number, text, toggle } from '../flags.ts'
-import { MODEL_FLAGS, MODEL_HELP, openTestData, withModel } from '../models.ts'
+import { MEASURING_FLAGS, MODEL_HELP, openTestData, withModel } from '../models.ts'
 import { percent } from '../ui.ts'
 import { UsageError } from '../usage-error.ts'
 
@@ -28,7 +28,7 @@ export const command = defineCommand({
     seed: integer(0, 2 ** 31 - 1, { default: 0 }),
     write: toggle(),
     out: text('FILE'),
-    ...MODEL_FLAGS,
+    ...MEASURING_FLAGS,
   },
   help: [
     ['model,data', 'checkpoint, and data with anomalies: classes that the model does not know, or masks'],

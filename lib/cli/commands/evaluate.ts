@@ -3,7 +3,7 @@ import { SCORE_NAMES, type ScoreName } from '../../scores.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { formatEvaluation } from '../evaluation-table.ts'
 import { choice, integer, number, scoreNames, text, toggle, type Values } from '../flags.ts'
-import { MODEL_FLAGS, MODEL_HELP, openTestData, withModel } from '../models.ts'
+import { MEASURING_FLAGS, MODEL_HELP, openTestData, withModel } from '../models.ts'
 import { UsageError } from '../usage-error.ts'
 
 const FLAGS = {
@@ -25,7 +25,7 @@ const FLAGS = {
   perClass: toggle(),
   json: text('FILE'),
   csv: text('FILE'),
-  ...MODEL_FLAGS,
+  ...MEASURING_FLAGS,
 }
 
 /** The command `evaluate`. */
