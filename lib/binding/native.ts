@@ -75,6 +75,8 @@ export interface NativeScoreResult {
   labels: Tensor<Uint8Array>
   /** N×H×W each; larger = more anomalous */
   scores: Record<string, Tensor>
+  /** Pixels with a NaN or infinite logit: their scores are NaN, their label is K. 0 unless the weights are broken. */
+  nonFinite: number
 }
 
 export interface NativeLossOptions {

@@ -52,6 +52,7 @@ Napi::Value to_js(Napi::Env env, HybridScoreResult& result) {
   Napi::Object scores = Napi::Object::New(env);
   for (const auto& [name, map] : result.scores) scores.Set(name, to_js(env, map));
   object.Set("scores", scores);
+  object.Set("nonFinite", Napi::Number::New(env, static_cast<double>(result.non_finite)));
   return object;
 }
 

@@ -1,72 +1,80 @@
 #include "ops/hybrid_loss/hybrid_loss.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/logsumexp.h>
-#include <ATen/ops/softplus.h>
-#include <ATen/ops/upsample_bilinear2d.h>
-#include <ATen/ops/where.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <c10/core/GradMode.h>
 
-#include "common/error.h"
+#include "ops/bilinear.h"
+#include "ops/hybrid_loss/fused_loss.h"
+#include "ops/hybrid_loss/hybrid_loss_reference.h"
+#include "ops/tensor_view.h"
 
 namespace densehybrid {
 namespace {
 
-at::Tensor upsample(const at::Tensor& x, const at::Tensor& labels, bool align_corners) {
-  // NCHW: with few channels the full-resolution operations below are faster in it than in channels_last.
-  const at::Tensor wide = (x.scalar_type() == at::kDouble ? x : x.to(at::kFloat)).contiguous();
-  if (x.size(2) == labels.size(1) && x.size(3) == labels.size(2)) return wide;
-  return at::upsample_bilinear2d(wide, {labels.size(1), labels.size(2)}, align_corners, std::nullopt, std::nullopt);
-}
-
-// Mean of `values` where `mask`, 0 when nothing is selected.
-at::Tensor masked_mean(const at::Tensor& values, const at::Tensor& mask) {
-  const int64_t count = mask.sum().item<int64_t>();
-  if (count == 0) return at::zeros({}, values.options());
-  return at::where(mask, values, at::zeros({}, values.options())).sum() / static_cast<double>(count);
-}
-
-// −ln P(y|x) = lse(s) − s_y over labels in [0, K).
-at::Tensor cross_entropy(const at::Tensor& s, const at::Tensor& density, const at::Tensor& labels,
-                         const HybridLossOptions& options) {
-  const at::Tensor known = (labels != options.ignore).logical_and_(labels != options.negative);
-  const at::Tensor target = at::where(known, labels, at::zeros({}, labels.options()));
-  if (target.numel() > 0 && (target.max().item<int64_t>() >= s.size(1) || target.min().item<int64_t>() < 0)) {
-    throw Error("INVALID_ARGUMENT",
-                "Expected labels from 0 to " + std::to_string(s.size(1) - 1) + ", " + std::to_string(options.negative) +
-                    " (negative) or " + std::to_string(options.ignore) + " (ignore) but received " +
-                    std::to_string(target.max().item<int64_t>()) + ".");
+// What each input of the axis weighs in the sum of all outputs.
+at::Tensor input_weights(const BilinearAxis& axis) {
+  std::vector<double> weights(static_cast<size_t>(axis.inputs), 0.0);
+  for (size_t i = 0; i < static_cast<size_t>(axis.outputs); ++i) {
+    weights[static_cast<size_t>(axis.i0[i])] += static_cast<double>(axis.w0[i]);
+    weights[static_cast<size_t>(axis.i1[i])] += static_cast<double>(axis.w1[i]);
   }
-  return masked_mean(density - s.gather(1, target.unsqueeze(1)).squeeze(1), known);
+  return at::from_blob(weights.data(), {axis.inputs}, at::kDouble).clone();
+}
+
+// Mean of the upsampled logits without upsampling: every output is linear in the inputs.
+double mean_upsampled(const at::Tensor& logits, int64_t height, int64_t width, bool align_corners) {
+  const at::Tensor map = logits.detach().sum(at::IntArrayRef{0, 1}, false, at::kDouble);  // h×w
+  const at::Tensor rows = input_weights(bilinear_axis(logits.size(2), height, align_corners));
+  const at::Tensor columns = input_weights(bilinear_axis(logits.size(3), width, align_corners));
+  const double sum = at::matmul(at::matmul(rows, map), columns).item<double>();
+  return sum / (static_cast<double>(logits.size(0) * logits.size(1)) * static_cast<double>(height * width));
+}
+
+bool wants_gradients(const at::Tensor& logits, const at::Tensor& ood_logits) {
+  return c10::GradMode::is_enabled() && (logits.requires_grad() || (ood_logits.defined() && ood_logits.requires_grad()));
+}
+
+FusedLossRequest request_of(const at::Tensor& logits, const at::Tensor& ood_logits, const at::Tensor& labels,
+                            const HybridLossOptions& options) {
+  FusedLossRequest request;
+  request.logits = logits;
+  request.ood_logits = ood_logits;
+  request.labels = canonical_labels(labels, logits.size(1), options.negative, options.ignore);
+  request.ignore_is_inlier = options.ignore_is_inlier;
+  request.align_corners = options.align_corners;
+  request.gradients = wants_gradients(logits, ood_logits);
+  request.cpu_path = options.cpu_path;
+  return request;
 }
 
 }  // namespace
 
 HybridLossTerms hybrid_loss(const at::Tensor& logits, const at::Tensor& ood_logits, const at::Tensor& labels,
                             const HybridLossOptions& options) {
-  const at::Tensor target = labels.to(at::kLong);
-  const at::Tensor s = upsample(logits, labels, options.align_corners);
-  const at::Tensor g = upsample(ood_logits, labels, options.align_corners);
-  const at::Tensor density = at::logsumexp(s, {1});  // ln p̂(x), N×H×W
-  const at::Tensor negative = target == options.negative;
-
-  HybridLossTerms terms;
-  terms.cls = cross_entropy(s, density, target, options);
-  terms.x = masked_mean(density, negative);
-  if (options.mean_logit_shift && negative.any().item<bool>()) terms.x = terms.x - s.detach().mean();
-
-  // −ln P(d_out|x) = softplus(g_0 − g_1), −ln P(d_in|x) = softplus(g_1 − g_0)
-  const at::Tensor margin = g.select(1, 1) - g.select(1, 0);
-  const at::Tensor posterior = at::softplus(at::where(negative, -margin, margin));
-  terms.d = options.ignore_is_inlier ? posterior.mean() : masked_mean(posterior, target != options.ignore);
-
-  terms.total = terms.cls + options.beta_x * terms.x + options.beta_d * terms.d;
-  return terms;
+  if (!has_cpu_kernel(logits) || !has_cpu_kernel(ood_logits)) {
+    return hybrid_loss_reference(logits, ood_logits, labels, options);
+  }
+  FusedLossRequest request = request_of(logits, ood_logits, labels, options);
+  request.beta_x = options.beta_x;
+  request.beta_d = options.beta_d;
+  const FusedLossResult fused = fused_loss(request);
+  double x = fused.x;
+  if (options.mean_logit_shift && fused.negatives > 0) {
+    x -= mean_upsampled(logits, labels.size(1), labels.size(2), options.align_corners);
+  }
+  const double total = fused.cls + options.beta_x * x + options.beta_d * fused.d;
+  const auto scalar = [](double value) { return at::scalar_tensor(value, at::kFloat); };
+  return {with_gradients(total, logits, fused.grad_logits, ood_logits, fused.grad_ood_logits), scalar(fused.cls),
+          scalar(x), scalar(fused.d)};
 }
 
 at::Tensor closed_set_loss(const at::Tensor& logits, const at::Tensor& labels, const HybridLossOptions& options) {
-  const at::Tensor s = upsample(logits, labels, options.align_corners);
-  return cross_entropy(s, at::logsumexp(s, {1}), labels.to(at::kLong), options);
+  if (!has_cpu_kernel(logits)) return closed_set_loss_reference(logits, labels, options);
+  const FusedLossResult fused = fused_loss(request_of(logits, {}, labels, options));
+  return with_gradients(fused.cls, logits, fused.grad_logits);
 }
 
 }  // namespace densehybrid

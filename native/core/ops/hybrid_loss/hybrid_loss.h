@@ -2,6 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
+#include "common/cpu_path.h"
+
 namespace densehybrid {
 
 struct HybridLossOptions {
@@ -14,9 +18,10 @@ struct HybridLossOptions {
   // Subtract the detached mean of all logits from the value of L_x, as the authors' release reports it.
   bool mean_logit_shift = true;
   bool align_corners = false;
+  std::optional<CpuPath> cpu_path = {};  // default_cpu_path() unless given
 };
 
-// Scalars that carry the graph back to the logits.
+// Scalars. `total` carries the graph back to the logits.
 struct HybridLossTerms {
   at::Tensor total;  // cls + beta_x · x + beta_d · d
   at::Tensor cls;    // L_cls: mean over labelled, unpasted pixels of −ln P(y|x)
@@ -25,7 +30,8 @@ struct HybridLossTerms {
 };
 
 // METHOD §2 on logits N×K×h×w and ood_logits N×2×h×w, upsampled to the size of labels N×H×W (integer). A term with no
-// contributing pixel is 0 with zero gradient. float64 logits stay float64; bf16 is widened to float32.
+// contributing pixel is 0 with zero gradient. On the CPU float32 and bf16 logits go through one fused pass that sums in
+// float32 and gives the same bits for any number of threads; other logits through plain operations in their own dtype.
 HybridLossTerms hybrid_loss(const at::Tensor& logits, const at::Tensor& ood_logits, const at::Tensor& labels,
                             const HybridLossOptions& options);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/cancel.h"
+#include "common/cpu_path.h"
 
 namespace densehybrid {
 
@@ -15,13 +16,15 @@ struct HybridScoreOptions {
   int64_t height = 0;  // target size
   int64_t width = 0;
   bool align_corners = false;
-  std::vector<std::string> scores;  // see score_names()
-  std::optional<double> threshold;  // open-set labels when given
+  std::vector<std::string> scores = {};  // see score_names()
+  std::optional<double> threshold = {};  // open-set labels when given
+  std::optional<CpuPath> cpu_path = {};  // default_cpu_path() unless given
 };
 
 struct HybridScoreResult {
   at::Tensor labels;                         // uint8 N×H×W: argmax_y s_y, or K where s_H > threshold
   std::map<std::string, at::Tensor> scores;  // float32 N×H×W each; larger = more anomalous
+  int64_t non_finite = 0;  // pixels with a NaN or infinite logit: scores NaN, label K
 };
 
 const std::vector<std::string>& score_names();

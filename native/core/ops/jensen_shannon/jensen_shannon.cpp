@@ -1,33 +1,30 @@
 #include "ops/jensen_shannon/jensen_shannon.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/log_softmax.h>
-#include <ATen/ops/upsample_bilinear2d.h>
-#include <ATen/ops/where.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/full_like.h>
+#include <c10/core/GradMode.h>
 
-#include <cmath>
+#include "ops/hybrid_loss/fused_loss.h"
+#include "ops/hybrid_loss/hybrid_loss_cpu.h"
+#include "ops/jensen_shannon/jensen_shannon_reference.h"
+#include "ops/tensor_view.h"
 
 namespace densehybrid {
 
-JensenShannonResult jensen_shannon(const at::Tensor& logits, const at::Tensor& mask, bool align_corners) {
-  at::Tensor s = logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
-  if (s.size(2) != mask.size(1) || s.size(3) != mask.size(2)) {
-    s = at::upsample_bilinear2d(s, {mask.size(1), mask.size(2)}, align_corners, std::nullopt, std::nullopt);
-  }
-  const double uniform = 1.0 / static_cast<double>(s.size(1));
-  const at::Tensor log_p = at::log_softmax(s, 1);
-  const at::Tensor p = log_p.exp();
-  const at::Tensor log_m = ((p + uniform) * 0.5).log();  // M = (P + U) / 2
-  // ½ KL(P‖M) + ½ KL(U‖M)
-  const at::Tensor divergence =
-      0.5 * (p * (log_p - log_m)).sum(1) + 0.5 * (uniform * (std::log(uniform) - log_m)).sum(1);
-  const at::Tensor selected = mask != 0;
-  const int64_t count = selected.sum().item<int64_t>();
-  const at::Tensor zero = at::zeros({}, divergence.options());
-  const at::Tensor loss =
-      count == 0 ? (divergence * 0.0).sum() : at::where(selected, divergence, zero).sum() / static_cast<double>(count);
-  return {loss, divergence.detach()};
+JensenShannonResult jensen_shannon(const at::Tensor& logits, const at::Tensor& mask, bool align_corners,
+                                   std::optional<CpuPath> cpu_path) {
+  if (!has_cpu_kernel(logits)) return jensen_shannon_reference(logits, mask, align_corners);
+  FusedLossRequest request;
+  request.logits = logits;
+  request.labels = at::full_like(mask, kIgnoreLabel, at::kByte).masked_fill_(mask != 0, kNegativeLabel).contiguous();
+  request.beta_cls = 0.0;
+  request.beta_jsd = 1.0;
+  request.jsd = true;
+  request.align_corners = align_corners;
+  request.gradients = c10::GradMode::is_enabled() && logits.requires_grad();
+  request.cpu_path = cpu_path;
+  const FusedLossResult fused = fused_loss(request);
+  return {with_gradients(fused.jsd, logits, fused.grad_logits), fused.jsd_map};
 }
 
 }  // namespace densehybrid

@@ -2,6 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
+#include "common/cpu_path.h"
+
 namespace densehybrid {
 
 struct JensenShannonResult {
@@ -10,6 +14,7 @@ struct JensenShannonResult {
 };
 
 // JSD(U ‖ P_θ(y|x)) per pixel, U uniform over the K classes (METHOD §4), on logits N×K×h×w upsampled to mask N×H×W.
-JensenShannonResult jensen_shannon(const at::Tensor& logits, const at::Tensor& mask, bool align_corners);
+JensenShannonResult jensen_shannon(const at::Tensor& logits, const at::Tensor& mask, bool align_corners,
+                                   std::optional<CpuPath> cpu_path = {});
 
 }  // namespace densehybrid
