@@ -8,7 +8,8 @@ export interface NativeInfo {
   /** `memory` in bytes; 0 where it is not known. */
   devices: { type: 'cpu' | 'cuda'; index: number; name: string; memory: number }[]
   threads: number
-  cpu: { avx512: boolean; bf16: boolean }
+  /** `paths`: the compilations of the vector kernels that this machine can run, slowest first; DENSEHYBRID_CPU forces one. */
+  cpu: { avx512: boolean; bf16: boolean; paths: string[] }
   buildType: string
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "addon_data.h"
+#include "common/cpu_path.h"
 #include "ops/hybrid_loss/hybrid_loss.h"
 #include "ops/hybrid_score/hybrid_score.h"
 #include "ops/jensen_shannon/jensen_shannon.h"
@@ -58,6 +59,9 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   Napi::Object cpu = Napi::Object::New(env);
   cpu.Set("avx512", Napi::Boolean::New(env, static_cast<bool>(__builtin_cpu_supports("avx512f"))));
   cpu.Set("bf16", Napi::Boolean::New(env, static_cast<bool>(__builtin_cpu_supports("avx512bf16"))));
+  std::vector<std::string> paths;
+  for (const CpuPath path : available_cpu_paths()) paths.push_back(to_string(path));
+  cpu.Set("paths", to_js(env, paths));
   object.Set("cpu", cpu);
   Napi::Object device = Napi::Object::New(env);
   device.Set("type", "cpu");
