@@ -6,14 +6,15 @@
  * PYTHON is an interpreter that can import torch. Both run alternately in one run; medians, their ratio and the peak
  * memory are reported.
  */
-import { spawn } from 'node:child_process'
 import { cpus } from 'node:os'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { median, timed } from '../lib/benchmark/measure.ts'
+import { peakMemory } from '../lib/benchmark/peak-memory.ts'
 import { loadNative } from '../lib/binding/load.ts'
 import type { NativeTrainer, Precision } from '../lib/binding/native.ts'
 import { random } from '../lib/random.ts'
+import { Worker } from './worker.ts'
 
 const { values } = parseArgs({
   options: {
@@ -74,14 +75,9 @@ function noise(objective: string) {
   }
 }
 
-const median = (times: number[]) => [...times].sort((a, b) => a - b)[times.length >> 1]
-
 async function compare(objective: 'closed-set' | 'hybrid'): Promise<void> {
   const script = fileURLToPath(new URL('pytorch/train_step.py', import.meta.url))
-  const peer = spawn(values.python, [script, objective, precision, String(threads)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const answers = createInterface({ input: peer.stdout })[Symbol.asyncIterator]()
+  const peer = new Worker(values.python, [script, objective, precision, String(threads)])
   const trainer = await createTrainer(objective)
   const { images, labels } = noise(objective)
   const ours: number[] = []
@@ -89,21 +85,18 @@ async function compare(objective: 'closed-set' | 'hybrid'): Promise<void> {
   let answer = { ms: [] as number[], rss: 0, torch: '' }
   for (let round = 0; round <= Number(values.rounds); round++) {
     for (let i = 0; i < STEPS; i++) {
-      const start = performance.now()
-      await trainer.step(images, labels, { learningRate: 1e-4 })
-      if (round > 0) ours.push(performance.now() - start) // round 0 warms up
+      const milliseconds = await timed(() => trainer.step(images, labels, { learningRate: 1e-4 }))()
+      if (round > 0) ours.push(milliseconds) // round 0 warms up
     }
-    peer.stdin.write(`steps ${STEPS}\n`)
-    answer = JSON.parse((await answers.next()).value)
+    answer = await peer.ask(`steps ${STEPS}`)
     if (round > 0) theirs.push(...answer.ms)
   }
-  peer.stdin.end()
+  peer.stop()
   trainer.dispose()
-  const rss = process.resourceUsage().maxRSS * 1024
   console.log(
     `${objective.padEnd(10)} ${precision} ${threads} thread(s): ours ${median(ours).toFixed(0)} ms, ` +
       `PyTorch ${answer.torch} ${median(theirs).toFixed(0)} ms, ratio ${(median(theirs) / median(ours)).toFixed(2)}; ` +
-      `peak memory ${(rss / 2 ** 20).toFixed(0)} / ${(answer.rss / 2 ** 20).toFixed(0)} MiB`,
+      `peak memory ${(peakMemory() / 2 ** 20).toFixed(0)} / ${(answer.rss / 2 ** 20).toFixed(0)} MiB`,
   )
 }
 

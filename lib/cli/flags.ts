@@ -158,6 +158,21 @@ export function scoreNames(defaults: readonly ScoreName[]): Flag<ScoreName[]> {
   return { ...flag, schema }
 }
 
+/** Which anomaly scores to compute: none, all, or names separated by commas. */
+export function scoreSet(): Flag<ScoreName[] | undefined> {
+  const { schema } = scoreNames([])
+  const sets = { none: [], all: [...SCORE_NAMES] }
+  return {
+    placeholder: 'NAMES',
+    expected: `none, all, or some of ${SCORE_NAMES.join(',')}`,
+    words: ['none', 'all', ...SCORE_NAMES],
+    schema: z.preprocess((value) => (value === 'none' || value === 'all' ? sets[value] : value), schema),
+    many: false,
+    required: false,
+    default: undefined,
+  }
+}
+
 /** A score above which pixels are unknown, or `none`. */
 export function threshold(): Flag<number | null | undefined> {
   const schema = z.union([z.literal('none').transform(() => null), z.null(), numberSchema])

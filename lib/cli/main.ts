@@ -19,6 +19,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   calibrate: async () => (await import('./commands/calibrate.ts')).command,
   evaluate: async () => (await import('./commands/evaluate.ts')).command,
   data: async () => (await import('./commands/data.ts')).command,
+  bench: async () => (await import('./commands/bench.ts')).command,
 }
 
 process.exitCode = await main(process.argv.slice(2))

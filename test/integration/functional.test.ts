@@ -70,6 +70,25 @@ describe('hybridScore and hybridLoss', function () {
     expect(new Set(open.labels.data).size).to.be.above(2)
   })
 
+  it('a NaN or infinite logit spoils its own pixels alone, and is counted', async () => {
+    for (const broken of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const data = classLogits.data.slice()
+      data[2 * 48 + 3 * 8 + 5] = broken // image 0, class 2, row 3, column 5
+      const result = await hybridScore({ data, shape: classLogits.shape }, oodLogits, [6, 8], {
+        scores: SCORE_NAMES,
+      })
+      const whole = await hybridScore(classLogits, oodLogits, [6, 8], { scores: SCORE_NAMES })
+      expect(result.nonFinite).to.equal(1)
+      expect(whole.nonFinite).to.equal(0)
+      for (const name of SCORE_NAMES) {
+        const expected = whole.scores[name].data.slice()
+        expected[3 * 8 + 5] = Number.NaN
+        expect([...result.scores[name].data], name).to.deep.equal([...expected])
+      }
+      expect(result.labels.data[3 * 8 + 5]).to.equal(K)
+    }
+  })
+
   it('loss is the sum of its terms, with β_d = 10 β_x', async () => {
     const { total, cls, x, d } = await hybridLoss(classLogits, oodLogits, labels, { betaX: 0.02 })
     expect(total).to.be.closeTo(cls + 0.02 * x + 0.2 * d, 1e-5)

@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <sstream>
+#include <unordered_set>
 
 #include "common/error.h"
 
@@ -69,11 +70,11 @@ int64_t StateDict::parameter_count() const {
   return count;
 }
 
-LoadReport StateDict::load(const NamedTensors& source, bool strict) {
+LoadReport StateDict::check(const NamedTensors& source, bool strict) const {
   LoadReport report;
-  std::unordered_map<std::string, const at::Tensor*> by_name;
+  std::unordered_set<std::string> names;
   for (const auto& [name, tensor] : source) {
-    by_name.emplace(name, &tensor);
+    names.insert(name);
     const Entry* entry = find(name);
     if (entry == nullptr) {
       report.unexpected.push_back(name);
@@ -84,7 +85,7 @@ LoadReport StateDict::load(const NamedTensors& source, bool strict) {
     }
   }
   for (const Entry& entry : entries_) {
-    if (by_name.count(entry.name) == 0) report.missing.push_back(entry.name);
+    if (names.count(entry.name) == 0) report.missing.push_back(entry.name);
   }
   if (strict && (!report.missing.empty() || !report.unexpected.empty())) {
     std::string message = "The weights do not belong to this model: " + std::to_string(report.missing.size()) +
@@ -93,10 +94,15 @@ LoadReport StateDict::load(const NamedTensors& source, bool strict) {
     if (!report.unexpected.empty()) message += "; first unexpected: " + report.unexpected.front();
     throw Error("ARCHITECTURE_MISMATCH", message + ".", "Load with strict: false to take what matches.");
   }
+  return report;
+}
+
+LoadReport StateDict::load(const NamedTensors& source, bool strict) {
+  const LoadReport report = check(source, strict);
   const c10::NoGradGuard no_grad;
-  for (Entry& entry : entries_) {
-    const auto match = by_name.find(entry.name);
-    if (match != by_name.end()) entry.tensor.copy_(match->second->reshape(entry.tensor.sizes()));
+  for (const auto& [name, tensor] : source) {
+    const Entry* entry = find(name);
+    if (entry != nullptr) entry->tensor.copy_(tensor.reshape(entry->tensor.sizes()));
   }
   return report;
 }

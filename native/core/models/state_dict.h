@@ -38,6 +38,9 @@ class StateDict {
   const Entry* find(const std::string& name) const;
   int64_t parameter_count() const;
 
+  // What `load` would report or throw, without changing anything.
+  LoadReport check(const NamedTensors& source, bool strict) const;
+
   // Copies values in. A tensor of the right name but another shape is always an error; names that do not match are
   // reported, and are an error when `strict`. Nothing changes unless everything fits.
   LoadReport load(const NamedTensors& source, bool strict);

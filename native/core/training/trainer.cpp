@@ -114,6 +114,7 @@ Metadata Trainer::load(const std::string& path) {
   for (const auto& [name, tensor] : tensors) {
     if (name.rfind(kModelPrefix, 0) == 0) weights.emplace_back(name.substr(6), tensor);
   }
+  model_->state().check(weights, /*strict=*/true);  // before anything changes
   adam_.load(tensors);
   model_->state().load(weights, /*strict=*/true);
   steps_ = std::strtoll(steps->second.c_str(), nullptr, 10);

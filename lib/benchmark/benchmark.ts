@@ -1,0 +1,71 @@
+import type { Precision } from '../binding/native.ts'
+import type { ScoreName } from '../scores.ts'
+import type { Tensor, TypedArray } from '../tensor.ts'
+
+/** All that can be set; each benchmark has some of them. Sizes are [height, width]. */
+export interface BenchmarkParameters {
+  architecture: string
+  classes: number
+  batch: number
+  /** Of the logits. */
+  feature: readonly [number, number]
+  /** Of the images, or of the upsampled result. */
+  size: readonly [number, number]
+  scores: readonly ScoreName[]
+}
+
+/** Where and how the work is done. */
+export interface BenchmarkSetting {
+  device: string
+  precision: Precision
+}
+
+/** The work of one benchmark, ready to be repeated. */
+export interface PreparedWork {
+  run(): Promise<unknown>
+  /** A smaller job whose time says what `run` costs more; measured alternately with it. */
+  labelsAlone?(): Promise<unknown>
+  dispose(): void
+}
+
+/** One thing that is worth measuring. */
+export interface Benchmark {
+  readonly name: string
+  /** The parameters it has, with the values the README's figures use. */
+  readonly defaults: Readonly<Partial<BenchmarkParameters>>
+  /** Does it run a network, on any device and in any precision? Else it takes host tensors in float32. */
+  readonly network: boolean
+  /** The seeded input tensors by name: the same parameters give the same tensors in every process. */
+  inputs(parameters: Readonly<Partial<BenchmarkParameters>>): Record<string, Tensor<TypedArray>>
+  prepare(
+    parameters: Readonly<Partial<BenchmarkParameters>>,
+    setting: BenchmarkSetting,
+  ): Promise<PreparedWork>
+}
+
+/** Infers from the defaults which parameters a benchmark has, and from `inputs` its tensors. */
+export function defineBenchmark<
+  const Name extends keyof BenchmarkParameters,
+  I extends Record<string, Tensor<TypedArray>>,
+>(benchmark: {
+  name: string
+  defaults: Pick<BenchmarkParameters, Name>
+  network: boolean
+  inputs(parameters: Pick<BenchmarkParameters, Name>): I
+  prepare(
+    parameters: Pick<BenchmarkParameters, Name>,
+    inputs: I,
+    setting: BenchmarkSetting,
+  ): Promise<PreparedWork>
+}): Benchmark {
+  const { name, defaults, network } = benchmark
+  const complete = (parameters: Partial<BenchmarkParameters>) => parameters as Pick<BenchmarkParameters, Name>
+  return {
+    name,
+    defaults,
+    network,
+    inputs: (parameters) => benchmark.inputs(complete(parameters)),
+    prepare: (parameters, setting) =>
+      benchmark.prepare(complete(parameters), benchmark.inputs(complete(parameters)), setting),
+  }
+}
