@@ -1,4 +1,5 @@
 #include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
 
 #include "models/pad.h"
 #include "models/registry.h"
@@ -33,6 +34,24 @@ bool same(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
   return a.size() == b.size();
 }
 
+// Norms that differ from channel to channel, as after training.
+void spread_norms(const SegmentationModel& model) {
+  const c10::NoGradGuard no_grad;
+  for (const auto& entry : model.state().entries()) {
+    const bool variance = entry.name.ends_with("running_var");
+    if (!entry.tensor.is_floating_point() || entry.tensor.dim() != 1) continue;
+    at::Tensor tensor = entry.tensor;
+    if (variance || entry.name.ends_with("weight")) tensor.uniform_(0.5, 1.5);
+    else tensor.uniform_(-0.3, 0.3);
+  }
+}
+
+// The largest difference, relative to the largest expected value.
+double difference(const at::Tensor& value, const at::Tensor& expected) {
+  const at::Tensor wide = expected.detach().to(at::kFloat);
+  return ((value.to(at::kFloat) - wide).abs().max() / wide.abs().max()).item<double>();
+}
+
 }  // namespace
 
 TEST_CASE("every architecture maps images to logits at its stride, for any size and both precisions") {
@@ -49,6 +68,87 @@ TEST_CASE("every architecture maps images to logits at its stride, for any size 
       CHECK(at::isfinite(output.logits).all().item<bool>());
       const auto half = model->forward(model->prepare(images, at::kBFloat16), {});
       CHECK((half.logits.to(at::kFloat) - output.logits).abs().mean().item<double>() < 0.1 * output.logits.abs().mean().item<double>());
+    }
+  }
+}
+
+TEST_CASE("without gradients the fused path gives what the layers one after another give") {
+  for (const auto& [name, options] : std::vector<std::pair<std::string, Options>>{
+           {"ladder-densenet121", {}},
+           {"ladder-densenet-tiny", {}},
+           {"ladder-mobilenetv2", {}},
+           {"ladder-mobilenetv2", {{"padding", std::string("same")}, {"batchNorm", false}}}}) {
+    CAPTURE(name);
+    const auto model = make(name, options);
+    spread_norms(*model);
+    for (const auto& [height, width] : std::vector<std::pair<int64_t, int64_t>>{{64, 96}, {70, 101}, {33, 47}}) {
+      CAPTURE(height);
+      const at::Tensor images = at::randint(0, 256, {2, height, width, 3}, at::kByte);
+      for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+        const at::Tensor x = model->prepare(images, dtype);
+        std::map<std::string, at::Tensor> probes, expected_probes;
+        ForwardContext context;
+        context.probes = &expected_probes;
+        const auto expected = model->forward(x, context);  // with gradients: one after another
+        CHECK(expected.logits.requires_grad());
+        const c10::InferenceMode inference;
+        context.probes = &probes;
+        const auto output = model->forward(x, context);
+        const double tolerance = dtype == at::kFloat ? 5e-5 : 0.25;
+        CHECK(difference(output.logits, expected.logits) < tolerance);
+        CHECK(difference(output.ood_logits, expected.ood_logits) < tolerance);
+        CHECK(probes.size() == expected_probes.size());
+        for (const auto& [probe, value] : expected_probes) {
+          CAPTURE(probe);
+          CHECK(difference(probes.at(probe), value) < tolerance);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the fused path sees weights that changed after a first forward pass") {
+  const Batch batch;
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const auto model = make("ladder-densenet-tiny");
+    const auto logits_of = [&](SegmentationModel& of) {
+      const c10::InferenceMode inference;
+      return of.forward(of.prepare(batch.images, dtype), {}).logits;
+    };
+    const at::Tensor before = logits_of(*model);
+    CHECK(at::equal(logits_of(*model), before));
+    {
+      Trainer trainer(model, {});
+      trainer.step(batch.images, batch.labels, 1e-2, false, {});
+    }
+    const auto fresh = make("ladder-densenet-tiny", {}, 9);
+    fresh->state().load(model->state().named_tensors(), true);
+    const at::Tensor trained = logits_of(*model);
+    CHECK_FALSE(at::equal(trained, before));
+    CHECK(at::equal(trained, logits_of(*fresh)));
+    {
+      const c10::InferenceMode inference;  // as the addon's jobs may be
+      model->state().load(make("ladder-densenet-tiny")->state().named_tensors(), true);
+    }
+    CHECK(at::equal(logits_of(*model), before));
+    // Only one weight, by an optimiser's step alone.
+    Adam adam(model->state(), {});
+    const auto& entry = *model->state().find("spp.spp.spp.spp_bn.conv.weight");
+    at::Tensor weight = entry.tensor;
+    weight.mutable_grad() = at::ones_like(weight);
+    adam.step(1e-1);
+    CHECK_FALSE(at::equal(logits_of(*model), before));
+  }
+}
+
+TEST_CASE("a missing value in the image reaches the logits on the fused path") {
+  const c10::InferenceMode inference;
+  for (const Architecture& architecture : architectures()) {
+    const auto model = make(architecture.name);
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+      at::Tensor x = model->prepare(at::randint(0, 256, {1, 64, 96, 3}, at::kByte), dtype);
+      x[0][1][20][30] = std::nan("");
+      CHECK(at::isnan(model->forward(x, {}).logits).any().item<bool>());
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/max_pool2d.h>
 
 namespace densehybrid {
@@ -31,6 +32,7 @@ DenseNet::DenseNet(StateDict& state, const std::string& prefix, const DenseNetSp
 }
 
 BackboneFeatures DenseNet::forward(const at::Tensor& image, const ForwardContext& context) const {
+  if (takes_fused_path(image, context)) return forward_fused(image, context);
   at::Tensor x = stem_norm_->forward(stem_->forward(image), context).relu_();
   x = at::max_pool2d(x, {2, 2}, {2, 2});
   BackboneFeatures features;
@@ -47,6 +49,47 @@ BackboneFeatures DenseNet::forward(const at::Tensor& image, const ForwardContext
   }
   context.probe("probe.backbone_out", x);
   features.deepest = x;
+  return features;
+}
+
+BackboneFeatures DenseNet::forward_fused(const at::Tensor& image, const ForwardContext& context) const {
+  BackboneFeatures features;
+  const at::Tensor stem = stem_->fused(image, {});
+  int64_t channels = stem.size(1);
+  int64_t height = stem.size(2) / 2;
+  int64_t width = stem.size(3) / 2;
+  at::Tensor pooled;
+  for (size_t b = 0; b < blocks_.size(); ++b) {
+    const int64_t total = b < skip_channels_.size() ? skip_channels_[b] : channels_;
+    const at::Tensor block =
+        at::empty({image.size(0), total, height, width}, image.options(), at::MemoryFormat::ChannelsLast);
+    const at::Tensor start = block.narrow(1, 0, channels);
+    if (b == 0) norm_relu_max_pool(stem, stem_norm_->map(), start);
+    else transitions_[b - 1].conv().fused(pooled, {}, start);
+    for (const Layer& layer : blocks_[b]) {
+      context.cancel.check();
+      const NormRelu before = layer.squeeze.norm().map();
+      const NormRelu after = layer.grow.norm().map();
+      const at::Tensor squeezed =
+          layer.squeeze.conv().fused(block.narrow(1, 0, channels), {.before = &before, .after = &after});
+      const at::Tensor grown = layer.grow.conv().fused(squeezed, {});
+      block.narrow(1, channels, grown.size(1)).copy_(grown);
+      channels += grown.size(1);
+    }
+    if (b == transitions_.size()) {
+      features.deepest = block;
+      break;
+    }
+    context.probe("probe.skip" + std::to_string(b), block);
+    features.skips.push_back(block);
+    // The transition's convolution comes after its pool here: both are linear, and it has a quarter of the pixels left.
+    height = (height + 1) / 2;
+    width = (width + 1) / 2;
+    pooled = at::empty({image.size(0), total, height, width}, image.options(), at::MemoryFormat::ChannelsLast);
+    norm_relu_average_pool(block, transitions_[b].norm().map(), pooled);
+    channels = total / 2;
+  }
+  context.probe("probe.backbone_out", features.deepest);
   return features;
 }
 

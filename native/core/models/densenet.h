@@ -27,6 +27,10 @@ class DenseNet : public Backbone {
   int64_t channels() const override { return channels_; }
 
  private:
+  // Without gradients: the outputs of a block's layers are written side by side into one map, and norms and
+  // activations are fused into the convolutions and pools.
+  BackboneFeatures forward_fused(const at::Tensor& image, const ForwardContext& context) const;
+
   struct Layer {
     NormReluConv squeeze;  // norm1, conv1: 1×1
     NormReluConv grow;     // norm2, conv2: 3×3
@@ -35,7 +39,7 @@ class DenseNet : public Backbone {
   std::unique_ptr<BatchNorm2d> stem_norm_;
   std::vector<std::vector<Layer>> blocks_;
   std::vector<NormReluConv> transitions_;
-  std::vector<int64_t> skip_channels_;
+  std::vector<int64_t> skip_channels_;  // the channels of a block's output, but the last
   int64_t channels_ = 0;
 };
 

@@ -61,8 +61,15 @@ at::Tensor Ladder::forward(const BackboneFeatures& features, const ForwardContex
     const UpsampleUnit& unit = units_[i];
     const at::Tensor& skip = features.skips[features.skips.size() - 1 - i];
     if (context.training && !unit.auxiliary.empty()) unit.auxiliary.front().update_statistics(x, context);
-    x = resize_bilinear(x, skip.size(2), skip.size(3)) + unit.bottleneck.forward(skip, context);
-    x = unit.blend.forward(x, context);
+    const at::Tensor larger = resize_bilinear(x, skip.size(2), skip.size(3));
+    if (takes_fused_path(skip, context) && is_pixel_matrix(larger)) {
+      const NormRelu before = unit.bottleneck.norm().map();
+      const NormRelu after = unit.blend.norm().map();
+      x = unit.bottleneck.conv().fused(skip, {.before = &before, .addend = larger, .after = &after});
+      x = unit.blend.conv().fused(x, {});
+    } else {
+      x = unit.blend.forward(larger + unit.bottleneck.forward(skip, context), context);
+    }
   }
   context.probe("probe.upsample_out", x);
   return x;

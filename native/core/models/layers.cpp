@@ -3,6 +3,7 @@
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/hardtanh.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/upsample_bilinear2d.h>
@@ -11,8 +12,18 @@
 #include <algorithm>
 
 #include "models/pad.h"
+#include "ops/tensor_view.h"
 
 namespace densehybrid {
+namespace {
+
+constexpr double kEps = 1e-5;
+
+}  // namespace
+
+bool takes_fused_path(const at::Tensor& x, const ForwardContext& context) {
+  return !context.training && !c10::GradMode::is_enabled() && has_cpu_kernel(x) && is_pixel_matrix(x) && x.numel() > 0;
+}
 
 Conv2d::Conv2d(StateDict& state, const std::string& name, const ConvSpec& spec)
     : spec_(spec), weight_(state.add_conv_weight(name + ".weight", {spec.out, spec.in / spec.groups, spec.kernel, spec.kernel})) {
@@ -24,18 +35,43 @@ at::Tensor Conv2d::forward(const at::Tensor& x, bool relu6) const {
   const auto activate = [&](at::Tensor y) { return relu6 ? at::hardtanh_(y, 0.0, 6.0) : y; };
   const at::Tensor weight = weight_.to(x.scalar_type());
   const at::Tensor bias = bias_.defined() ? bias_.to(x.scalar_type()) : bias_;
-  const auto convolve = [&](const at::Tensor& input, int64_t padding) {
-    return activate(
-        at::conv2d(input, weight, bias, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups));
-  };
-  if (spec_.kernel == 1 && spec_.stride == 1 && spec_.groups == 1 && x.device().is_cpu() &&
-      x.is_contiguous(at::MemoryFormat::ChannelsLast)) {
+  if (pointwise() && x.device().is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast)) {
     // In channels_last a 1×1 convolution is one matrix product over all pixels, without the copies of the general path.
     const at::Tensor pixels = x.permute({0, 2, 3, 1}).reshape({-1, spec_.in});
     const at::Tensor matrix = weight.view({spec_.out, spec_.in}).t();
     const at::Tensor y = activate(bias.defined() ? at::addmm(bias, pixels, matrix) : at::mm(pixels, matrix));
     return y.view({x.size(0), x.size(2), x.size(3), spec_.out}).permute({0, 3, 1, 2});
   }
+  return with_padding(x, [&](const at::Tensor& input, int64_t padding) {
+    return activate(
+        at::conv2d(input, weight, bias, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups));
+  });
+}
+
+at::Tensor Conv2d::fused(const at::Tensor& x, const PointwiseSurroundings& around, at::Tensor out) const {
+  const at::Tensor weight = cache_.get(weight_, x.scalar_type());
+  if (pointwise()) {
+    if (!out.defined()) {
+      out = at::empty({x.size(0), spec_.out, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
+    }
+    pointwise_conv(x, weight.view({spec_.out, spec_.in}), around, out);
+    return out;
+  }
+  at::Tensor input = x;
+  if (around.before != nullptr) {
+    input = at::empty(x.sizes(), x.options(), at::MemoryFormat::ChannelsLast);
+    norm_relu(x, *around.before, input);
+  }
+  const at::Tensor y = with_padding(input, [&](const at::Tensor& padded, int64_t padding) {
+    return at::conv2d(padded, weight, {}, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups)
+        .contiguous(at::MemoryFormat::ChannelsLast);
+  });
+  if (around.after != nullptr) norm_relu(y, *around.after, y);
+  return y;
+}
+
+template <typename Convolve>
+at::Tensor Conv2d::with_padding(const at::Tensor& x, Convolve convolve) const {
   if (spec_.padding == Padding::torch || spec_.kernel == 1) return convolve(x, (spec_.kernel - 1) / 2);
   const auto total = [&](int64_t extent) {
     const int64_t outputs = (extent + spec_.stride - 1) / spec_.stride;
@@ -64,13 +100,23 @@ at::Tensor BatchNorm2d::forward(const at::Tensor& x, const ForwardContext& conte
     batches_.add_(1);
   }
   return at::batch_norm(x, weight_, bias_, running_mean_, running_var_, context.training,
-                        context.batch_norm_momentum, 1e-5, true);
+                        context.batch_norm_momentum, kEps, true);
+}
+
+NormRelu BatchNorm2d::map(float low, float high) const {
+  return NormRelu(weight_, bias_, running_mean_, running_var_, kEps, low, high);
 }
 
 NormReluConv::NormReluConv(StateDict& state, const std::string& norm, const std::string& conv, const ConvSpec& spec)
     : norm_(state, norm, spec.in), conv_(state, conv, spec) {}
 
 at::Tensor NormReluConv::forward(const at::Tensor& x, const ForwardContext& context) const {
+  if (takes_fused_path(x, context)) {
+    const NormRelu before = norm_.map();
+    if (!conv_.has_bias()) return conv_.fused(x, {.before = &before});
+    const NormRelu bias = conv_.bias_map(-NormRelu::kInfinity);
+    return conv_.fused(x, {.before = &before, .after = &bias});
+  }
   return conv_.forward(norm_.forward(x, context).relu_());
 }
 

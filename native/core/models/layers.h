@@ -8,6 +8,8 @@
 
 #include "common/cancel.h"
 #include "models/state_dict.h"
+#include "models/weight_cache.h"
+#include "ops/pointwise_conv/pointwise_conv.h"
 
 namespace densehybrid {
 
@@ -22,6 +24,10 @@ struct ForwardContext {
     if (probes != nullptr) (*probes)[name] = value;
   }
 };
+
+// May a layer take its path without gradients, where norms and activations are fused into the passes around them? In
+// training never; else on the CPU, in channels_last.
+bool takes_fused_path(const at::Tensor& x, const ForwardContext& context);
 
 // TensorFlow pads "same" asymmetrically at stride 2 (one more at the bottom and right); PyTorch pads both sides alike.
 enum class Padding { torch, same };
@@ -43,8 +49,21 @@ class Conv2d {
   // With `relu6`, min(max(·, 0), 6) follows, in place.
   at::Tensor forward(const at::Tensor& x, bool relu6 = false) const;
 
+  // after(conv(before(x)) + addend) without gradients; the bias is left to `after`. Only a 1×1 convolution takes an
+  // addend, and writes its result to `out` when that is given.
+  at::Tensor fused(const at::Tensor& x, const PointwiseSurroundings& around, at::Tensor out = {}) const;
+  // The bias and an activation as an `after`.
+  NormRelu bias_map(float low, float high = NormRelu::kInfinity) const { return NormRelu(bias_, low, high); }
+  bool has_bias() const { return bias_.defined(); }
+
  private:
+  bool pointwise() const { return spec_.kernel == 1 && spec_.stride == 1 && spec_.groups == 1; }
+  // A convolution that is not a matrix product; `convolve` gets the input and its padding on every side.
+  template <typename Convolve>
+  at::Tensor with_padding(const at::Tensor& x, Convolve convolve) const;
+
   ConvSpec spec_;
+  WeightCache cache_;
   at::Tensor weight_;
   at::Tensor bias_;
 };
@@ -54,6 +73,8 @@ class BatchNorm2d {
  public:
   BatchNorm2d(StateDict& state, const std::string& name, int64_t channels);
   at::Tensor forward(const at::Tensor& x, const ForwardContext& context) const;
+  // The norm with its running statistics and an activation.
+  NormRelu map(float low = 0.0f, float high = NormRelu::kInfinity) const;
 
  private:
   at::Tensor weight_;
@@ -72,6 +93,9 @@ class NormReluConv {
   at::Tensor forward(const at::Tensor& x, const ForwardContext& context) const;
   // Only the running statistics of the norm follow x (for a head whose output nobody uses).
   void update_statistics(const at::Tensor& x, const ForwardContext& context) const;
+
+  const BatchNorm2d& norm() const { return norm_; }
+  const Conv2d& conv() const { return conv_; }
 
  private:
   BatchNorm2d norm_;

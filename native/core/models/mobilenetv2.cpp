@@ -6,6 +6,12 @@
 namespace densehybrid {
 
 at::Tensor MobileNetV2::Unit::forward(const at::Tensor& x, const ForwardContext& context) const {
+  if (takes_fused_path(x, context)) {
+    const float low = relu6 ? 0.0f : -NormRelu::kInfinity;
+    const float high = relu6 ? 6.0f : NormRelu::kInfinity;
+    const NormRelu after = norm ? norm->map(low, high) : conv.bias_map(low, high);
+    return conv.fused(x, {.after = &after});
+  }
   if (!norm) return conv.forward(x, relu6);
   at::Tensor y = norm->forward(conv.forward(x), context);
   return relu6 ? at::hardtanh_(y, 0.0, 6.0) : y;

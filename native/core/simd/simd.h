@@ -50,6 +50,24 @@ DENSEHYBRID_INLINE void store_partial(float* p, Floats v, int count) {
   else memcpy(p, &v, static_cast<size_t>(count) * sizeof(float));
 }
 
+// bf16 is the upper half of a float; storing rounds to nearest, half to even.
+DENSEHYBRID_INLINE Floats load(const uint16_t* p) {
+  using Halves = uint16_t __attribute__((vector_size(2 * DENSEHYBRID_LANES)));
+  Halves v;
+  memcpy(&v, p, sizeof v);
+  return reinterpret_cast<Floats>(__builtin_convertvector(v, Ints) << 16);
+}
+DENSEHYBRID_INLINE void store(uint16_t* p, Floats v) {
+  using Halves = uint16_t __attribute__((vector_size(2 * DENSEHYBRID_LANES)));
+  using Bits = uint32_t __attribute__((vector_size(4 * DENSEHYBRID_LANES)));
+  const Bits bits = reinterpret_cast<Bits>(v);
+  const Bits rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  const Bits quiet_nan = Bits{} + 0x7fc0;
+  const Halves halves = __builtin_convertvector(v == v ? rounded : quiet_nan, Halves);
+  memcpy(p, &halves, sizeof halves);
+}
+
+// Where one of a and b is NaN, max and min give b.
 DENSEHYBRID_INLINE Floats max(Floats a, Floats b) {
 #if defined(__AVX512F__)
   return _mm512_max_ps(a, b);
@@ -57,6 +75,16 @@ DENSEHYBRID_INLINE Floats max(Floats a, Floats b) {
   return _mm256_max_ps(a, b);
 #else
   return a > b ? a : b;
+#endif
+}
+
+DENSEHYBRID_INLINE Floats min(Floats a, Floats b) {
+#if defined(__AVX512F__)
+  return _mm512_min_ps(a, b);
+#elif defined(__AVX2__)
+  return _mm256_min_ps(a, b);
+#else
+  return a < b ? a : b;
 #endif
 }
 

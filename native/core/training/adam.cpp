@@ -51,6 +51,8 @@ void Adam::step(double learning_rate) {
     at::_fused_adam_(parameters, gradients, exp_avgs, exp_avg_sqs, /*max_exp_avg_sqs=*/{}, steps,
                      backbone ? learning_rate * options_.backbone_factor : learning_rate, options_.beta1,
                      options_.beta2, options_.weight_decay, options_.eps, /*amsgrad=*/false, /*maximize=*/false);
+    // The fused kernel does not count its changes, by which the models' weight caches see that they are stale.
+    for (const at::Tensor& parameter : parameters) parameter.unsafeGetTensorImpl()->bump_version();
   }
 }
 

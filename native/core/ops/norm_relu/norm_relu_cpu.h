@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+
+#include "common/cpu_path.h"
+
+namespace densehybrid {
+
+// min(max(x · scale + shift, low), high) with `scale` and `shift` of each channel. Both hold at least kPaddedChannels
+// floats, so that a vector may be read where there are fewer channels.
+struct ChannelMapView {
+  const float* scale = nullptr;
+  const float* shift = nullptr;
+  float low = 0.0f;
+  float high = 0.0f;
+};
+
+constexpr int64_t kPaddedChannels = 16;
+
+// Pixels as rows of a matrix, float32 or bf16; a pitch is the distance of two pixels in elements.
+struct NormReluJob {
+  bool bf16 = false;
+  int64_t channels = 0;
+  ChannelMapView map;
+  const void* source = nullptr;
+  int64_t source_pitch = 0;
+  const void* addend = nullptr;  // null, or added to the source before the map
+  int64_t addend_pitch = 0;
+  void* out = nullptr;  // may be the source
+  int64_t out_pitch = 0;
+};
+
+// One image height×width; `out` has the rows and columns of the pooled image.
+struct NormReluPoolJob {
+  NormReluJob pixels;  // at least kPaddedChannels channels
+  int64_t height = 0;
+  int64_t width = 0;
+  int64_t out_width = 0;
+};
+
+struct NormReluKernel {
+  void (*pixels)(const NormReluJob&, int64_t first, int64_t last);             // pixels [first, last)
+  void (*max_pool)(const NormReluPoolJob&, int64_t first, int64_t last);       // output rows [first, last)
+  void (*average_pool)(const NormReluPoolJob&, int64_t first, int64_t last);   // output rows [first, last)
+};
+
+NormReluKernel norm_relu_kernel(CpuPath path);
+
+}  // namespace densehybrid

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "ops/norm_relu/norm_relu.h"
+
+namespace densehybrid {
+
+// What surrounds a 1×1 convolution: y = after(W · before(x) + addend); null or undefined: absent.
+struct PointwiseSurroundings {
+  const NormRelu* before = nullptr;
+  at::Tensor addend = {};
+  const NormRelu* after = nullptr;  // needed with an addend
+};
+
+// 1×1 convolution of N×in×H×W into `out` N×out×H×W as matrix products over tiles of pixels. A tile stays in the
+// second-level cache from `before` to `after`, so the maps between them are never written to memory.
+// On the CPU in float32 or bf16, without gradients; all maps are pixel matrices of one dtype, `weight` is out×in.
+void pointwise_conv(const at::Tensor& x, const at::Tensor& weight, const PointwiseSurroundings& around,
+                    const at::Tensor& out);
+
+}  // namespace densehybrid
