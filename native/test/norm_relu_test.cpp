@@ -32,6 +32,7 @@ bool close(const at::Tensor& value, const at::Tensor& expected) {
 
 TEST_CASE("norm_relu: every path, dtype and number of channels equals BatchNorm and clamp") {
   const c10::InferenceMode inference;
+  at::manual_seed(1);
   for (const CpuPath path : available_cpu_paths()) {
     CAPTURE(to_string(path));
     for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
@@ -62,6 +63,7 @@ TEST_CASE("norm_relu: every path, dtype and number of channels equals BatchNorm 
 
 TEST_CASE("norm_relu: pools equal those of libtorch, for odd sizes too") {
   const c10::InferenceMode inference;
+  at::manual_seed(1);
   for (const CpuPath path : available_cpu_paths()) {
     for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
       for (const auto& [height, width] : std::vector<std::pair<int64_t, int64_t>>{{8, 6}, {7, 9}, {2, 3}, {5, 2}}) {
@@ -83,6 +85,7 @@ TEST_CASE("norm_relu: pools equal those of libtorch, for odd sizes too") {
 
 TEST_CASE("norm_relu: NaN stays NaN on every path") {
   const c10::InferenceMode inference;
+  at::manual_seed(1);
   for (const CpuPath path : available_cpu_paths()) {
     for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
       const Norm norm(16);
@@ -105,11 +108,12 @@ TEST_CASE("norm_relu: NaN stays NaN on every path") {
 
 TEST_CASE("pointwise_conv: with and without its surroundings, into slices, for any number of pixels") {
   const c10::InferenceMode inference;
+  at::manual_seed(1);
   const Norm before(24), after(19);
   const NormRelu before_map = before.map(0, NormRelu::kInfinity);
   const NormRelu after_map = after.map(0, 6);
   for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
-    const double tolerance = dtype == at::kFloat ? 1e-4 : 0.15;
+    const double tolerance = dtype == at::kFloat ? 1e-4 : 0.3;  // values reach 50, where bf16 counts in quarters
     for (const auto& [height, width] : std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {7, 9}, {128, 200}}) {
       const at::Tensor x = pixels({2, 32, height, width}, dtype).narrow(1, 8, 24);
       const at::Tensor weight = at::randn({19, 24}).to(dtype);

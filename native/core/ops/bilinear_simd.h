@@ -2,6 +2,7 @@
 // keeps the working set in the first-level cache. See simd/simd.h for how kernels are built.
 #pragma once
 
+#include "ops/bf16.h"
 #include "ops/plane_view.h"
 #include "simd/simd.h"
 
@@ -11,14 +12,6 @@ namespace {
 constexpr int64_t kStrip = 128;  // output columns
 // Between the channels of a strip: an odd number of cache lines, so that they do not compete for the same sets.
 constexpr int64_t kStripPitch = kStrip + 16;
-
-DENSEHYBRID_INLINE float widen(float value) { return value; }
-DENSEHYBRID_INLINE float widen(uint16_t bf16) {
-  const uint32_t bits = static_cast<uint32_t>(bf16) << 16;
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
 
 // Columns [first, first + count) of one row of `channels` channels → out[channel · pitch + column].
 template <typename T>

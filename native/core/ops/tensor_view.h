@@ -11,6 +11,19 @@ inline bool has_cpu_kernel(const at::Tensor& tensor) {
   return tensor.is_cpu() && (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16);
 }
 
+// Is there a kernel for this tensor where it lies? On CUDA only a build with nvcc has them.
+inline bool has_kernel(const at::Tensor& tensor) {
+#if defined(DENSEHYBRID_CUDA)
+  if (tensor.is_cuda()) return tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16;
+#endif
+  return has_cpu_kernel(tensor);
+}
+
+// Of two tensors together: kernels do not reach across devices.
+inline bool has_kernel(const at::Tensor& a, const at::Tensor& b) {
+  return has_kernel(a) && has_kernel(b) && a.device() == b.device();
+}
+
 // Image n of an N×C×h×w tensor of any memory format.
 inline PlaneView image_view(const at::Tensor& tensor, int64_t n) {
   PlaneView view;
@@ -21,6 +34,28 @@ inline PlaneView image_view(const at::Tensor& tensor, int64_t n) {
   view.row = tensor.stride(2);
   view.column = tensor.stride(3);
   return view;
+}
+
+namespace detail {
+
+template <typename Pointer>
+BatchView<Pointer> batch_view(const at::Tensor& tensor, Pointer data) {
+  return {data,
+          tensor.scalar_type() == at::kBFloat16,
+          tensor.stride(0),
+          tensor.stride(1),
+          tensor.stride(2),
+          tensor.stride(3)};
+}
+
+}  // namespace detail
+
+// An N×C×h×w tensor of any memory format, for reading and for writing.
+inline BatchView<const void*> batch_view(const at::Tensor& tensor) {
+  return detail::batch_view(tensor, tensor.const_data_ptr());
+}
+inline BatchView<void*> mutable_batch_view(const at::Tensor& tensor) {
+  return detail::batch_view(tensor, tensor.mutable_data_ptr());
 }
 
 }  // namespace densehybrid

@@ -9,6 +9,13 @@
 #define DENSEHYBRID_PIXEL inline __attribute__((always_inline))
 #endif
 
+// Before a loop whose length is known when compiling: a thread's array stays in registers only where its indices are.
+#if defined(__CUDA_ARCH__)
+#define DENSEHYBRID_UNROLL _Pragma("unroll")
+#else
+#define DENSEHYBRID_UNROLL
+#endif
+
 namespace densehybrid {
 namespace {
 

@@ -10,9 +10,9 @@
 
 #include <algorithm>
 
-#include "common/error.h"
 #include "ops/bilinear.h"
 #include "ops/hybrid_loss/hybrid_loss_cpu.h"
+#include "ops/hybrid_loss/loss_counts.h"
 #include "ops/tensor_view.h"
 
 namespace densehybrid {
@@ -20,6 +20,10 @@ namespace densehybrid {
 extern const HybridLossKernel kHybridLoss_portable;
 extern const HybridLossKernel kHybridLoss_avx2;
 extern const HybridLossKernel kHybridLoss_avx512;
+
+#if defined(DENSEHYBRID_CUDA)
+FusedLossResult fused_loss_cuda(const FusedLossRequest& request);
+#endif
 
 HybridLossKernel hybrid_loss_kernel(CpuPath path) {
   switch (path) {
@@ -31,14 +35,8 @@ HybridLossKernel hybrid_loss_kernel(CpuPath path) {
 
 namespace {
 
-[[noreturn]] void fail_label(int64_t label, int64_t classes, int64_t negative, int64_t ignore) {
-  throw Error("INVALID_ARGUMENT", "Expected labels from 0 to " + std::to_string(classes - 1) + ", " +
-                                      std::to_string(negative) + " (negative) or " + std::to_string(ignore) +
-                                      " (ignore) but received " + std::to_string(label) + ".");
-}
-
 // Pixels of every label. Four tables, because runs of one label would wait for their own counter.
-std::array<int64_t, 256> histogram(const at::Tensor& labels) {
+LabelHistogram histogram(const at::Tensor& labels) {
   const uint8_t* data = labels.const_data_ptr<uint8_t>();
   const int64_t count = labels.numel();
   std::array<std::array<int64_t, 256>, 4> tables{};
@@ -51,6 +49,18 @@ std::array<int64_t, 256> histogram(const at::Tensor& labels) {
     for (size_t value = 0; value < 256; ++value) tables[0][value] += tables[t][value];
   }
   return tables[0];
+}
+
+// canonical_labels in plain operations, for labels that no loop on the host reaches.
+at::Tensor canonical_labels_elsewhere(const at::Tensor& labels, int64_t classes, int64_t negative, int64_t ignore) {
+  const at::Tensor ignored = labels == ignore;
+  const at::Tensor pasted = (labels == negative).logical_and_(ignored.logical_not());
+  const at::Tensor known = (labels >= 0).logical_and_(labels < classes);
+  const at::Tensor strange = known.logical_or(ignored).logical_or_(pasted).logical_not_();
+  if (strange.any().item<bool>()) {
+    fail_label(labels.masked_select(strange)[0].item<int64_t>(), classes, negative, ignore);
+  }
+  return labels.to(at::kByte).masked_fill_(pasted, kNegativeLabel).masked_fill_(ignored, kIgnoreLabel);
 }
 
 // A value and its gradients, computed already.
@@ -82,7 +92,7 @@ class WithGradients : public torch::autograd::Function<WithGradients> {
 
 at::Tensor with_gradients(double total, const at::Tensor& logits, const at::Tensor& grad_logits,
                           const at::Tensor& ood_logits, const at::Tensor& grad_ood_logits) {
-  const at::Tensor value = at::scalar_tensor(total, at::kFloat);
+  const at::Tensor value = at::scalar_tensor(total, logits.options().dtype(at::kFloat));
   if (!grad_logits.defined()) return value;
   const std::optional<at::Tensor> ood = ood_logits.defined() ? std::optional(ood_logits) : std::nullopt;
   return WithGradients::apply(logits, ood, Computed{value, grad_logits, grad_ood_logits});
@@ -93,6 +103,7 @@ at::Tensor canonical_labels(const at::Tensor& labels, int64_t classes, int64_t n
     return labels.contiguous();
   }
   const at::Tensor wide = labels.to(at::kLong).contiguous();
+  if (!wide.is_cpu()) return canonical_labels_elsewhere(wide, classes, negative, ignore);
   at::Tensor result = at::empty(wide.sizes(), at::kByte);
   const int64_t* from = wide.const_data_ptr<int64_t>();
   uint8_t* to = result.mutable_data_ptr<uint8_t>();
@@ -105,7 +116,9 @@ at::Tensor canonical_labels(const at::Tensor& labels, int64_t classes, int64_t n
   return result;
 }
 
-FusedLossResult fused_loss(const FusedLossRequest& request) {
+namespace {
+
+FusedLossResult fused_loss_cpu(const FusedLossRequest& request) {
   const at::Tensor logits = request.logits.detach();
   const at::Tensor ood_logits = request.ood_logits.defined() ? request.ood_logits.detach() : at::Tensor();
   const int64_t images = logits.size(0);
@@ -115,18 +128,8 @@ FusedLossResult fused_loss(const FusedLossRequest& request) {
   const int64_t height = request.labels.size(1);
   const int64_t width = request.labels.size(2);
 
-  const auto counts = histogram(request.labels);
-  int64_t known = 0;
-  for (int64_t label = 0; label < kNegativeLabel; ++label) {
-    const int64_t count = counts[static_cast<size_t>(label)];
-    if (label < classes) known += count;
-    else if (count > 0) fail_label(label, classes, kNegativeLabel, kIgnoreLabel);
-  }
+  const LossCounts counts = loss_counts(histogram(request.labels), classes, request.ignore_is_inlier);
   FusedLossResult result;
-  result.negatives = counts[kNegativeLabel];
-  const int64_t counted = known + result.negatives + (request.ignore_is_inlier ? counts[kIgnoreLabel] : 0);
-  const auto mean_of = [](double sum, int64_t count) { return count == 0 ? 0.0 : sum / static_cast<double>(count); };
-
   const BilinearAxis row_axis = bilinear_axis(rows, height, request.align_corners);
   const BilinearAxis column_axis = bilinear_axis(columns, width, request.align_corners);
   const int64_t bands = (rows + kLossBand - 1) / kLossBand;
@@ -153,10 +156,10 @@ FusedLossResult fused_loss(const FusedLossRequest& request) {
     job.row_axis = row_axis.view();
     job.column_axis = column_axis.view();
     job.labels = request.labels.const_data_ptr<uint8_t>() + n * height * width;
-    job.cls_weight = static_cast<float>(mean_of(request.beta_cls, known));
-    job.x_weight = static_cast<float>(mean_of(request.beta_x, result.negatives));
-    job.d_weight = static_cast<float>(mean_of(request.beta_d, counted));
-    job.jsd_weight = static_cast<float>(mean_of(request.beta_jsd, result.negatives));
+    job.cls_weight = static_cast<float>(mean_of(request.beta_cls, counts.known));
+    job.x_weight = static_cast<float>(mean_of(request.beta_x, counts.negatives));
+    job.d_weight = static_cast<float>(mean_of(request.beta_d, counts.counted));
+    job.jsd_weight = static_cast<float>(mean_of(request.beta_jsd, counts.negatives));
     job.jsd = request.jsd;
     job.ignore_is_inlier = request.ignore_is_inlier;
     double* row_sums = sums.mutable_data_ptr<double>() + n * 4 * height;
@@ -185,13 +188,7 @@ FusedLossResult fused_loss(const FusedLossRequest& request) {
   }
 
   const at::Tensor totals = sums.sum(at::IntArrayRef{0, 2});
-  const double* total = totals.const_data_ptr<double>();
-  result.cls = mean_of(total[0], known);
-  result.x = mean_of(total[1], result.negatives);
-  result.d = mean_of(total[2], counted);
-  result.jsd = mean_of(total[3], result.negatives);
-  // A poisoned sum (NaN logits) stays NaN whatever its divisor.
-  if (total[0] != total[0]) result.cls = total[0];
+  set_values(totals.const_data_ptr<double>(), counts, result);
   if (!request.gradients) return result;
 
   // The first row of a band also gets what the band above it left behind.
@@ -209,6 +206,15 @@ FusedLossResult fused_loss(const FusedLossRequest& request) {
   result.grad_logits = like(grad_logits, logits);
   if (ood_logits.defined()) result.grad_ood_logits = like(at::cat({-grad_margin, grad_margin}, 1), ood_logits);
   return result;
+}
+
+}  // namespace
+
+FusedLossResult fused_loss(const FusedLossRequest& request) {
+#if defined(DENSEHYBRID_CUDA)
+  if (request.logits.is_cuda()) return fused_loss_cuda(request);
+#endif
+  return fused_loss_cpu(request);
 }
 
 }  // namespace densehybrid

@@ -9,12 +9,12 @@
 
 namespace densehybrid {
 
-// The terms of the training objectives and their gradients in one pass over float32 or bf16 logits on the CPU. No graph:
-// hybrid_loss and jensen_shannon put it behind autograd.
+// The terms of the training objectives and their gradients in one pass over float32 or bf16 logits, on the CPU or, where a
+// kernel exists (has_kernel), on CUDA. No graph: hybrid_loss and jensen_shannon put it behind autograd.
 struct FusedLossRequest {
   at::Tensor logits;      // N×K×h×w
   at::Tensor ood_logits;  // N×2×h×w, or undefined: no L_d
-  at::Tensor labels;      // uint8 N×H×W: class, kNegativeLabel or kIgnoreLabel (hybrid_loss_cpu.h)
+  at::Tensor labels;      // uint8 N×H×W, contiguous, on the logits' device: class, kNegativeLabel or kIgnoreLabel (hybrid_loss_cpu.h)
   double beta_cls = 1.0;
   double beta_x = 0.0;
   double beta_d = 0.0;
@@ -45,7 +45,7 @@ FusedLossResult fused_loss(const FusedLossRequest& request);
 // Labels of any integer type with any codes for negative and ignore → uint8 with the codes of hybrid_loss_cpu.h.
 at::Tensor canonical_labels(const at::Tensor& labels, int64_t classes, int64_t negative, int64_t ignore);
 
-// A scalar of value `total` whose gradient with respect to each input is the gradient given for it.
+// A scalar of value `total`, on the logits' device, whose gradient with respect to each input is the gradient given for it.
 at::Tensor with_gradients(double total, const at::Tensor& logits, const at::Tensor& grad_logits,
                           const at::Tensor& ood_logits = {}, const at::Tensor& grad_ood_logits = {});
 

@@ -26,7 +26,7 @@ at::Tensor input_weights(const BilinearAxis& axis) {
 
 // Mean of the upsampled logits without upsampling: every output is linear in the inputs.
 double mean_upsampled(const at::Tensor& logits, int64_t height, int64_t width, bool align_corners) {
-  const at::Tensor map = logits.detach().sum(at::IntArrayRef{0, 1}, false, at::kDouble);  // h×w
+  const at::Tensor map = logits.detach().sum(at::IntArrayRef{0, 1}, false, at::kDouble).cpu();  // h×w
   const at::Tensor rows = input_weights(bilinear_axis(logits.size(2), height, align_corners));
   const at::Tensor columns = input_weights(bilinear_axis(logits.size(3), width, align_corners));
   const double sum = at::matmul(at::matmul(rows, map), columns).item<double>();
@@ -54,7 +54,7 @@ FusedLossRequest request_of(const at::Tensor& logits, const at::Tensor& ood_logi
 
 HybridLossTerms hybrid_loss(const at::Tensor& logits, const at::Tensor& ood_logits, const at::Tensor& labels,
                             const HybridLossOptions& options) {
-  if (!has_cpu_kernel(logits) || !has_cpu_kernel(ood_logits)) {
+  if (!has_kernel(logits, ood_logits)) {
     return hybrid_loss_reference(logits, ood_logits, labels, options);
   }
   FusedLossRequest request = request_of(logits, ood_logits, labels, options);
@@ -66,13 +66,13 @@ HybridLossTerms hybrid_loss(const at::Tensor& logits, const at::Tensor& ood_logi
     x -= mean_upsampled(logits, labels.size(1), labels.size(2), options.align_corners);
   }
   const double total = fused.cls + options.beta_x * x + options.beta_d * fused.d;
-  const auto scalar = [](double value) { return at::scalar_tensor(value, at::kFloat); };
+  const auto scalar = [&](double value) { return at::scalar_tensor(value, logits.options().dtype(at::kFloat)); };
   return {with_gradients(total, logits, fused.grad_logits, ood_logits, fused.grad_ood_logits), scalar(fused.cls),
           scalar(x), scalar(fused.d)};
 }
 
 at::Tensor closed_set_loss(const at::Tensor& logits, const at::Tensor& labels, const HybridLossOptions& options) {
-  if (!has_cpu_kernel(logits)) return closed_set_loss_reference(logits, labels, options);
+  if (!has_kernel(logits)) return closed_set_loss_reference(logits, labels, options);
   const FusedLossResult fused = fused_loss(request_of(logits, {}, labels, options));
   return with_gradients(fused.cls, logits, fused.grad_logits);
 }

@@ -30,8 +30,9 @@ struct HybridLossTerms {
 };
 
 // METHOD §2 on logits N×K×h×w and ood_logits N×2×h×w, upsampled to the size of labels N×H×W (integer). A term with no
-// contributing pixel is 0 with zero gradient. On the CPU float32 and bf16 logits go through one fused pass that sums in
-// float32 and gives the same bits for any number of threads; other logits through plain operations in their own dtype.
+// contributing pixel is 0 with zero gradient. Float32 and bf16 logits go through one fused pass that sums in float32 and
+// gives the same bits for any number of threads, on the CPU and on CUDA; other logits through plain operations in their
+// own dtype.
 HybridLossTerms hybrid_loss(const at::Tensor& logits, const at::Tensor& ood_logits, const at::Tensor& labels,
                             const HybridLossOptions& options);
 

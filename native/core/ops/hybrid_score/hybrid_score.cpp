@@ -19,6 +19,11 @@ extern const HybridScoreKernel kHybridScore_portable;
 extern const HybridScoreKernel kHybridScore_avx2;
 extern const HybridScoreKernel kHybridScore_avx512;
 
+#if defined(DENSEHYBRID_CUDA)
+HybridScoreResult hybrid_score_cuda(const at::Tensor& logits, const at::Tensor& ood_logits,
+                                    const HybridScoreOptions& options, const CancelToken& cancel);
+#endif
+
 HybridScoreKernel hybrid_score_kernel(CpuPath path) {
   switch (path) {
     case CpuPath::avx512: return kHybridScore_avx512;
@@ -111,8 +116,11 @@ const std::vector<std::string>& score_names() {
 HybridScoreResult hybrid_score(const at::Tensor& logits, const at::Tensor& ood_logits,
                                const HybridScoreOptions& options, const CancelToken& cancel) {
   check(logits, ood_logits, options);
-  if (has_cpu_kernel(logits) && has_cpu_kernel(ood_logits)) return hybrid_score_cpu(logits, ood_logits, options, cancel);
-  return hybrid_score_reference(logits, ood_logits, options, cancel);
+  if (!has_kernel(logits, ood_logits)) return hybrid_score_reference(logits, ood_logits, options, cancel);
+#if defined(DENSEHYBRID_CUDA)
+  if (logits.is_cuda()) return hybrid_score_cuda(logits, ood_logits, options, cancel);
+#endif
+  return hybrid_score_cpu(logits, ood_logits, options, cancel);
 }
 
 }  // namespace densehybrid

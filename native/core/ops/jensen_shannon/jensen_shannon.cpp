@@ -13,7 +13,7 @@ namespace densehybrid {
 
 JensenShannonResult jensen_shannon(const at::Tensor& logits, const at::Tensor& mask, bool align_corners,
                                    std::optional<CpuPath> cpu_path) {
-  if (!has_cpu_kernel(logits)) return jensen_shannon_reference(logits, mask, align_corners);
+  if (!has_kernel(logits)) return jensen_shannon_reference(logits, mask, align_corners);
   FusedLossRequest request;
   request.logits = logits;
   request.labels = at::full_like(mask, kIgnoreLabel, at::kByte).masked_fill_(mask != 0, kNegativeLabel).contiguous();
