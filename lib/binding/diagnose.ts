@@ -148,8 +148,7 @@ async function checkCpu(info: NativeInfo | undefined): Promise<Check> {
   const flags = info?.cpu ?? (await cpuFlags())
   const cores = availableParallelism()
   const features = [flags.avx512 ? 'AVX-512' : 'no AVX-512', flags.bf16 ? 'bf16' : 'no bf16']
-  const precision = flags.bf16 ? 'bf16' : 'float32'
-  const text = `${cores} ${cores === 1 ? 'core' : 'cores'}, ${features.join(', ')} → default precision for scoring: ${precision}`
+  const text = `${cores} ${cores === 1 ? 'core' : 'cores'}, ${features.join(', ')} → default precision for scoring: float32`
   return { name: 'CPU', status: 'ok', text }
 }
 
