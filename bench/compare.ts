@@ -1,7 +1,7 @@
 /**
  * A benchmark of `densehybrid bench` against the same work in PyTorch and ONNX Runtime, on the same inputs and weights.
  *
- *   node --import=tsx bench/compare.ts NAME --python PYTHON [--threads 1] [--rounds 10] [--precision float32] [--json FILE]
+ *   node --import=tsx bench/compare.ts NAME --python PYTHON [--threads 1] [--rounds 10] [--precision fp32|bf16] [--size 512x1024] [--json FILE]
  *
  * NAME is hybrid-score, hybrid-loss, forward or segment. PYTHON is an interpreter with bench/competitors/requirements.txt.
  * Every side is a process of its own; they run in turn, once a round. The results are compared before anything is timed.
@@ -47,18 +47,22 @@ async function main(): Promise<void> {
       python: { type: 'string', default: 'python3' },
       threads: { type: 'string', default: '1' },
       rounds: { type: 'string', default: '10' },
-      precision: { type: 'string', default: 'float32' },
+      precision: { type: 'string', default: 'fp32' },
+      size: { type: 'string' },
       json: { type: 'string' },
     },
   })
   const [name] = positionals
   const benchmark = BENCHMARKS.find((candidate) => candidate.name === name)
   if (benchmark === undefined) throw new Error(`NAME must be one of ${Object.keys(COMPETITORS).join(', ')}`)
+  if (!['fp32', 'bf16'].includes(values.precision)) throw new Error('--precision must be fp32 or bf16')
+  const size = values.size?.match(/^([1-9]\d*)x([1-9]\d*)$/)?.slice(1).map(Number)
+  if (values.size !== undefined && size === undefined) throw new Error('--size must be like 512x1024: height, width')
   const task: Task = {
     name,
-    parameters: benchmark.defaults,
+    parameters: { ...benchmark.defaults, ...(size === undefined ? {} : { size: [size[0], size[1]] }) },
     threads: Number(values.threads),
-    precision: values.precision as Precision,
+    precision: values.precision === 'bf16' ? 'bf16' : 'float32',
   }
   const folder = await mkdtemp(join(tmpdir(), 'densehybrid-bench-'))
   const workers: Worker[] = []

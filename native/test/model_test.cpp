@@ -84,24 +84,30 @@ TEST_CASE("without gradients the fused path gives what the layers one after anot
     for (const auto& [height, width] : std::vector<std::pair<int64_t, int64_t>>{{64, 96}, {70, 101}, {33, 47}}) {
       CAPTURE(height);
       const at::Tensor images = at::randint(0, 256, {2, height, width, 3}, at::kByte);
-      for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
-        const at::Tensor x = model->prepare(images, dtype);
-        std::map<std::string, at::Tensor> probes, expected_probes;
+      // By name: the maps inside the network and both outputs.
+      const auto maps_of = [&](at::ScalarType dtype) {
+        std::map<std::string, at::Tensor> maps;
         ForwardContext context;
-        context.probes = &expected_probes;
-        const auto expected = model->forward(x, context);  // with gradients: one after another
-        CHECK(expected.logits.requires_grad());
-        const c10::InferenceMode inference;
-        context.probes = &probes;
-        const auto output = model->forward(x, context);
-        const double tolerance = dtype == at::kFloat ? 5e-5 : 0.25;
-        CHECK(difference(output.logits, expected.logits) < tolerance);
-        CHECK(difference(output.ood_logits, expected.ood_logits) < tolerance);
-        CHECK(probes.size() == expected_probes.size());
-        for (const auto& [probe, value] : expected_probes) {
-          CAPTURE(probe);
-          CHECK(difference(probes.at(probe), value) < tolerance);
-        }
+        context.probes = &maps;
+        const auto output = model->forward(model->prepare(images, dtype), context);
+        maps["logits"] = output.logits;
+        maps["oodLogits"] = output.ood_logits;
+        return maps;
+      };
+      const auto expected = maps_of(at::kFloat);  // with gradients: one layer after another
+      const auto expected_half = maps_of(at::kBFloat16);
+      CHECK(expected.at("logits").requires_grad());
+      const c10::InferenceMode inference;
+      const auto fused = maps_of(at::kFloat);
+      const auto fused_half = maps_of(at::kBFloat16);
+      CHECK(fused.size() == expected.size());
+      CHECK(fused_half.size() == expected.size());
+      for (const auto& [map_name, value] : expected) {
+        CAPTURE(map_name);
+        CHECK(difference(fused.at(map_name), value) < 5e-5);
+        // In bf16 both ways round; the fused one must not be worse, up to the luck of a single value.
+        CHECK((fused_half.at(map_name).scalar_type() == at::kBFloat16));
+        CHECK(difference(fused_half.at(map_name), value) < 1.5 * difference(expected_half.at(map_name), value));
       }
     }
   }

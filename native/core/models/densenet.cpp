@@ -12,6 +12,7 @@ DenseNet::DenseNet(StateDict& state, const std::string& prefix, const DenseNetSp
   stem_ = std::make_unique<Conv2d>(state, root + "conv0",
                                    ConvSpec{.in = 3, .out = spec.initial_features, .kernel = 7, .stride = 2});
   stem_norm_ = std::make_unique<BatchNorm2d>(state, root + "norm0", spec.initial_features);
+  growth_ = spec.growth;
   channels_ = spec.initial_features;
   for (size_t b = 0; b < spec.blocks.size(); ++b) {
     const std::string number = std::to_string(b + 1);
@@ -54,7 +55,7 @@ BackboneFeatures DenseNet::forward(const at::Tensor& image, const ForwardContext
 
 BackboneFeatures DenseNet::forward_fused(const at::Tensor& image, const ForwardContext& context) const {
   BackboneFeatures features;
-  const at::Tensor stem = stem_->fused(image, {});
+  const at::Tensor stem = stem_->fused(image.to(product_dtype(image.scalar_type())), {});
   int64_t channels = stem.size(1);
   int64_t height = stem.size(2) / 2;
   int64_t width = stem.size(3) / 2;
@@ -72,9 +73,8 @@ BackboneFeatures DenseNet::forward_fused(const at::Tensor& image, const ForwardC
       const NormRelu after = layer.grow.norm().map();
       const at::Tensor squeezed =
           layer.squeeze.conv().fused(block.narrow(1, 0, channels), {.before = &before, .after = &after});
-      const at::Tensor grown = layer.grow.conv().fused(squeezed, {});
-      block.narrow(1, channels, grown.size(1)).copy_(grown);
-      channels += grown.size(1);
+      layer.grow.conv().fused(squeezed, {}, block.narrow(1, channels, growth_));
+      channels += growth_;
     }
     if (b == transitions_.size()) {
       features.deepest = block;

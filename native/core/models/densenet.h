@@ -40,6 +40,7 @@ class DenseNet : public Backbone {
   std::vector<std::vector<Layer>> blocks_;
   std::vector<NormReluConv> transitions_;
   std::vector<int64_t> skip_channels_;  // the channels of a block's output, but the last
+  int64_t growth_ = 0;
   int64_t channels_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "models/layers.h"
 
+#include <ATen/cpu/Utils.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
@@ -13,6 +14,7 @@
 
 #include "models/pad.h"
 #include "ops/tensor_view.h"
+#include "ops/winograd_conv/winograd_conv.h"
 
 namespace densehybrid {
 namespace {
@@ -35,7 +37,7 @@ at::Tensor Conv2d::forward(const at::Tensor& x, bool relu6) const {
   const auto activate = [&](at::Tensor y) { return relu6 ? at::hardtanh_(y, 0.0, 6.0) : y; };
   const at::Tensor weight = weight_.to(x.scalar_type());
   const at::Tensor bias = bias_.defined() ? bias_.to(x.scalar_type()) : bias_;
-  if (pointwise() && x.device().is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast)) {
+  if (plain(1) && x.device().is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast)) {
     // In channels_last a 1×1 convolution is one matrix product over all pixels, without the copies of the general path.
     const at::Tensor pixels = x.permute({0, 2, 3, 1}).reshape({-1, spec_.in});
     const at::Tensor matrix = weight.view({spec_.out, spec_.in}).t();
@@ -48,26 +50,45 @@ at::Tensor Conv2d::forward(const at::Tensor& x, bool relu6) const {
   });
 }
 
+at::ScalarType product_dtype(at::ScalarType dtype) {
+  static const bool matrix_unit = at::cpu::init_amx();  // false where the processor or the system has none
+  return matrix_unit ? dtype : at::kFloat;
+}
+
+at::Tensor Conv2d::cast_weight(at::ScalarType dtype) const {
+  if (weight_.scalar_type() == dtype) return weight_.detach();
+  return cast_.get(weight_, dtype, [dtype](const at::Tensor& weight) { return weight.to(dtype); });
+}
+
 at::Tensor Conv2d::fused(const at::Tensor& x, const PointwiseSurroundings& around, at::Tensor out) const {
-  const at::Tensor weight = cache_.get(weight_, x.scalar_type());
-  if (pointwise()) {
-    if (!out.defined()) {
-      out = at::empty({x.size(0), spec_.out, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
-    }
-    pointwise_conv(x, weight.view({spec_.out, spec_.in}), around, out);
+  const auto allocate = [&](at::IntArrayRef sizes) {
+    return at::empty(sizes, x.options(), at::MemoryFormat::ChannelsLast);
+  };
+  const bool matrix_product = plain(1);
+  const at::ScalarType dtype = product_dtype(x.scalar_type());
+  const bool winograd = plain(3) && dtype == at::kFloat && winograd_fits(spec_.in, spec_.out);
+  if (!out.defined() && (matrix_product || winograd)) out = allocate({x.size(0), spec_.out, x.size(2), x.size(3)});
+  if (matrix_product) {
+    pointwise_conv(x, cast_weight(dtype).view({spec_.out, spec_.in}), around, out);
     return out;
   }
   at::Tensor input = x;
   if (around.before != nullptr) {
-    input = at::empty(x.sizes(), x.options(), at::MemoryFormat::ChannelsLast);
+    input = allocate(x.sizes());
     norm_relu(x, *around.before, input);
   }
-  const at::Tensor y = with_padding(input, [&](const at::Tensor& padded, int64_t padding) {
-    return at::conv2d(padded, weight, {}, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups)
-        .contiguous(at::MemoryFormat::ChannelsLast);
-  });
-  if (around.after != nullptr) norm_relu(y, *around.after, y);
-  return y;
+  if (winograd) {
+    winograd_conv(input, winograd_.get(weight_, at::kFloat, winograd_weight), out);
+  } else {
+    const at::Tensor weight = cast_weight(x.scalar_type());
+    const at::Tensor y = with_padding(input, [&](const at::Tensor& padded, int64_t padding) {
+      return at::conv2d(padded, weight, {}, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups);
+    });
+    if (out.defined()) out.copy_(y);
+    else out = y.contiguous(at::MemoryFormat::ChannelsLast);
+  }
+  if (around.after != nullptr) norm_relu(out, *around.after, out);
+  return out;
 }
 
 template <typename Convolve>

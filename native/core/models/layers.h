@@ -29,6 +29,11 @@ struct ForwardContext {
 // training never; else on the CPU, in channels_last.
 bool takes_fused_path(const at::Tensor& x, const ForwardContext& context);
 
+// The dtype in which the matrix products of maps in `dtype`, float32 or bf16, run on this CPU. Without a matrix unit for
+// bf16 (AMX) they run in float32: the vector instructions for bf16 were half as fast on a Xeon of the Sapphire Rapids
+// generation, and the conversion costs little where the map passes through the caches anyway.
+at::ScalarType product_dtype(at::ScalarType dtype);
+
 // TensorFlow pads "same" asymmetrically at stride 2 (one more at the bottom and right); PyTorch pads both sides alike.
 enum class Padding { torch, same };
 
@@ -49,21 +54,23 @@ class Conv2d {
   // With `relu6`, min(max(·, 0), 6) follows, in place.
   at::Tensor forward(const at::Tensor& x, bool relu6 = false) const;
 
-  // after(conv(before(x)) + addend) without gradients; the bias is left to `after`. Only a 1×1 convolution takes an
-  // addend, and writes its result to `out` when that is given.
+  // after(conv(before(x)) + addend) without gradients, in `out` when that is given; the bias is left to `after`. Only a
+  // 1×1 convolution takes an addend.
   at::Tensor fused(const at::Tensor& x, const PointwiseSurroundings& around, at::Tensor out = {}) const;
   // The bias and an activation as an `after`.
   NormRelu bias_map(float low, float high = NormRelu::kInfinity) const { return NormRelu(bias_, low, high); }
   bool has_bias() const { return bias_.defined(); }
 
  private:
-  bool pointwise() const { return spec_.kernel == 1 && spec_.stride == 1 && spec_.groups == 1; }
+  bool plain(int64_t kernel) const { return spec_.kernel == kernel && spec_.stride == 1 && spec_.groups == 1; }
+  at::Tensor cast_weight(at::ScalarType dtype) const;
   // A convolution that is not a matrix product; `convolve` gets the input and its padding on every side.
   template <typename Convolve>
   at::Tensor with_padding(const at::Tensor& x, Convolve convolve) const;
 
   ConvSpec spec_;
-  WeightCache cache_;
+  WeightCache cast_;
+  WeightCache winograd_;
   at::Tensor weight_;
   at::Tensor bias_;
 };

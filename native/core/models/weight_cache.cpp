@@ -6,22 +6,22 @@ namespace densehybrid {
 
 struct WeightCache::Kept {
   std::mutex mutex;
-  at::Tensor cast;
+  at::Tensor derived;
   int64_t version = -1;
 };
 
 WeightCache::WeightCache() : kept_(std::make_shared<Kept>()) {}
 
-at::Tensor WeightCache::get(const at::Tensor& weight, at::ScalarType dtype) const {
+at::Tensor WeightCache::get(const at::Tensor& weight, at::ScalarType dtype,
+                            const std::function<at::Tensor(const at::Tensor&)>& make) const {
   const at::Tensor value = weight.detach();
-  // A tensor that was made in inference mode counts no versions.
-  if (value.scalar_type() == dtype || value.is_inference()) return value.to(dtype);
+  if (value.is_inference()) return make(value);  // made in inference mode: such a tensor counts no versions
   const std::lock_guard lock(kept_->mutex);
-  if (kept_->version != weight._version() || kept_->cast.scalar_type() != dtype) {
-    kept_->cast = value.to(dtype);
+  if (kept_->version != weight._version() || kept_->derived.scalar_type() != dtype) {
+    kept_->derived = make(value);
     kept_->version = weight._version();
   }
-  return kept_->cast;
+  return kept_->derived;
 }
 
 }  // namespace densehybrid

@@ -28,7 +28,16 @@ using Ints = int32_t __attribute__((vector_size(4 * DENSEHYBRID_LANES)));  // co
 
 #define DENSEHYBRID_INLINE inline __attribute__((always_inline))
 
-DENSEHYBRID_INLINE Floats splat(float value) { return Floats{} + value; }
+// Not Floats{} + value: the compiler keeps that sum, for it makes +0 of −0.
+DENSEHYBRID_INLINE Floats splat(float value) {
+#if defined(__AVX512F__)
+  return _mm512_set1_ps(value);
+#elif defined(__AVX2__)
+  return _mm256_set1_ps(value);
+#else
+  return Floats{value, value, value, value};
+#endif
+}
 DENSEHYBRID_INLINE Ints splat_int(int32_t value) { return Ints{} + value; }
 
 DENSEHYBRID_INLINE Floats load(const float* p) {

@@ -77,15 +77,15 @@ constexpr int64_t kGrain = 1 << 14;  // elements that are worth another thread
 
 void check(const at::Tensor& x, const NormRelu& map, const at::Tensor& out) {
   TORCH_CHECK(has_cpu_kernel(x) && is_pixel_matrix(x), "norm_relu: expected pixels in float32 or bf16");
-  TORCH_CHECK(has_cpu_kernel(out) && is_pixel_matrix(out) && out.scalar_type() == x.scalar_type(),
-              "norm_relu: expected an output like the input");
+  TORCH_CHECK(has_cpu_kernel(out) && is_pixel_matrix(out), "norm_relu: expected an output in float32 or bf16");
   TORCH_CHECK(x.size(1) == map.channels() && out.size(1) == map.channels() && out.size(0) == x.size(0),
               "norm_relu: expected ", map.channels(), " channels");
 }
 
 NormReluJob job_of(const at::Tensor& x, const NormRelu& map, const at::Tensor& out) {
   NormReluJob job;
-  job.bf16 = x.scalar_type() == at::kBFloat16;
+  job.source_bf16 = x.scalar_type() == at::kBFloat16;
+  job.out_bf16 = out.scalar_type() == at::kBFloat16;
   job.channels = map.channels();
   job.map = map.view();
   job.source = x.const_data_ptr();
@@ -99,10 +99,9 @@ template <typename Kernel>
 void pool(const at::Tensor& x, const NormRelu& map, const at::Tensor& out, Kernel kernel) {
   TORCH_CHECK(map.channels() >= kPaddedChannels, "norm_relu: expected at least ", kPaddedChannels, " channels");
   const int64_t rows = out.size(2);
-  const auto bytes = static_cast<int64_t>(x.element_size());
   const NormReluJob pixels = job_of(x, map, out);
-  const int64_t image = x.size(2) * x.size(3) * pixels.source_pitch * bytes;
-  const int64_t out_image = rows * out.size(3) * pixels.out_pitch * bytes;
+  const int64_t image = x.size(2) * x.size(3) * pixels.source_pitch * static_cast<int64_t>(x.element_size());
+  const int64_t out_image = rows * out.size(3) * pixels.out_pitch * static_cast<int64_t>(out.element_size());
   const int64_t grain = std::max<int64_t>(1, kGrain / (out.size(3) * map.channels()));
   at::parallel_for(0, x.size(0) * rows, grain, [&](int64_t first, int64_t last) {
     while (first < last) {
@@ -125,8 +124,8 @@ void norm_relu(const at::Tensor& x, const NormRelu& map, const at::Tensor& out, 
   TORCH_CHECK(x.sizes() == out.sizes(), "norm_relu: expected an output of the input's size");
   NormReluJob job = job_of(x, map, out);
   if (addend.defined()) {
-    TORCH_CHECK(is_pixel_matrix(addend) && addend.sizes() == x.sizes() && addend.scalar_type() == x.scalar_type(),
-                "norm_relu: expected an addend like the input");
+    TORCH_CHECK(is_pixel_matrix(addend) && addend.sizes() == x.sizes() && addend.scalar_type() == out.scalar_type(),
+                "norm_relu: expected an addend like the output");
     job.addend = addend.const_data_ptr();
     job.addend_pitch = pixel_pitch(addend);
   }

@@ -39,9 +39,10 @@ class NormRelu {
 bool is_pixel_matrix(const at::Tensor& x);
 int64_t pixel_pitch(const at::Tensor& x);
 
-// The operations below run on the CPU in float32 or bf16, without gradients, and need pixel matrices of one dtype.
+// The operations below run on the CPU, without gradients, from and to pixel matrices in float32 or bf16.
 
-// `out` of the shape of x; it may be x itself or a slice of channels. The map of x + addend when `addend` is given.
+// `out` of the shape of x; it may be x itself or a slice of channels. The map of x + addend, in the dtype of
+// `out`, when that is given.
 void norm_relu(const at::Tensor& x, const NormRelu& map, const at::Tensor& out, const at::Tensor& addend = {},
                std::optional<CpuPath> cpu_path = {});
 

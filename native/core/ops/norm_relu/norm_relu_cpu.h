@@ -19,7 +19,8 @@ constexpr int64_t kPaddedChannels = 16;
 
 // Pixels as rows of a matrix, float32 or bf16; a pitch is the distance of two pixels in elements.
 struct NormReluJob {
-  bool bf16 = false;
+  bool source_bf16 = false;
+  bool out_bf16 = false;  // of the addend too
   int64_t channels = 0;
   ChannelMapView map;
   const void* source = nullptr;

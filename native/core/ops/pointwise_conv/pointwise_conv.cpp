@@ -23,7 +23,8 @@ at::Tensor pixel_matrix(const at::Tensor& x) {
 
 NormReluJob job_of(const NormRelu& map, const at::Tensor& source, const at::Tensor& out) {
   NormReluJob job;
-  job.bf16 = source.scalar_type() == at::kBFloat16;
+  job.source_bf16 = source.scalar_type() == at::kBFloat16;
+  job.out_bf16 = out.scalar_type() == at::kBFloat16;
   job.channels = map.channels();
   job.map = map.view();
   job.source = source.const_data_ptr();
@@ -37,9 +38,11 @@ NormReluJob job_of(const NormRelu& map, const at::Tensor& source, const at::Tens
 
 void pointwise_conv(const at::Tensor& x, const at::Tensor& weight, const PointwiseSurroundings& around,
                     const at::Tensor& out) {
-  TORCH_CHECK(has_cpu_kernel(x) && is_pixel_matrix(x) && is_pixel_matrix(out) && x.scalar_type() == out.scalar_type() &&
-                  x.scalar_type() == weight.scalar_type(),
-              "pointwise_conv: expected pixels and a weight of one dtype, float32 or bf16");
+  TORCH_CHECK(has_cpu_kernel(x) && is_pixel_matrix(x) && is_pixel_matrix(out) && x.scalar_type() == out.scalar_type(),
+              "pointwise_conv: expected pixels of one dtype, float32 or bf16");
+  const bool converts = weight.scalar_type() != x.scalar_type();
+  TORCH_CHECK(!converts || weight.scalar_type() == at::kFloat,
+              "pointwise_conv: expected a weight in float32 or in the dtype of the pixels");
   TORCH_CHECK(weight.size(0) == out.size(1) && weight.size(1) == x.size(1) && x.size(0) == out.size(0) &&
                   x.size(2) == out.size(2) && x.size(3) == out.size(3),
               "pointwise_conv: sizes do not fit");
@@ -57,15 +60,15 @@ void pointwise_conv(const at::Tensor& x, const at::Tensor& weight, const Pointwi
 
   const int64_t pixels = source.size(0);
   const int64_t threads = at::get_num_threads();
-  const int64_t pixel_bytes = (weight.size(0) + weight.size(1)) * static_cast<int64_t>(x.element_size());
+  const int64_t pixel_bytes = (weight.size(0) + weight.size(1)) * static_cast<int64_t>(weight.element_size());
   const int64_t most = std::max(kTileBytes / pixel_bytes / kLeastPixels * kLeastPixels, kLeastPixels);
   // As many tiles for every thread, of about the same size.
   const int64_t tiles = std::max<int64_t>(1, std::min((pixels + most * threads - 1) / (most * threads) * threads,
                                                       pixels / kLeastPixels));
   const int64_t tile = (pixels + tiles - 1) / tiles;
-  const bool direct_source = around.before == nullptr && source.is_contiguous();
-  const bool direct_target = around.after == nullptr && target.is_contiguous();
-  const auto scratch = [&](int64_t channels) { return at::empty({threads * tile, channels}, x.options()); };
+  const bool direct_source = !converts && around.before == nullptr && source.is_contiguous();
+  const bool direct_target = !converts && around.after == nullptr && target.is_contiguous();
+  const auto scratch = [&](int64_t channels) { return at::empty({threads * tile, channels}, weight.options()); };
   const at::Tensor sources = direct_source ? source : scratch(source.size(1));
   const at::Tensor products = direct_target ? target : scratch(target.size(1));
   const NormReluKernel kernel = norm_relu_kernel(default_cpu_path());

@@ -15,7 +15,8 @@ struct PointwiseSurroundings {
 
 // 1×1 convolution of N×in×H×W into `out` N×out×H×W as matrix products over tiles of pixels. A tile stays in the
 // second-level cache from `before` to `after`, so the maps between them are never written to memory.
-// On the CPU in float32 or bf16, without gradients; all maps are pixel matrices of one dtype, `weight` is out×in.
+// On the CPU without gradients; all maps are pixel matrices of one dtype, float32 or bf16. `weight`, out×in, has that
+// dtype, or float32 for products in float32 of maps in bf16.
 void pointwise_conv(const at::Tensor& x, const at::Tensor& weight, const PointwiseSurroundings& around,
                     const at::Tensor& out);
 
