@@ -56,8 +56,12 @@ async function main(): Promise<void> {
   const benchmark = BENCHMARKS.find((candidate) => candidate.name === name)
   if (benchmark === undefined) throw new Error(`NAME must be one of ${Object.keys(COMPETITORS).join(', ')}`)
   if (!['fp32', 'bf16'].includes(values.precision)) throw new Error('--precision must be fp32 or bf16')
-  const size = values.size?.match(/^([1-9]\d*)x([1-9]\d*)$/)?.slice(1).map(Number)
-  if (values.size !== undefined && size === undefined) throw new Error('--size must be like 512x1024: height, width')
+  const size = values.size
+    ?.match(/^([1-9]\d*)x([1-9]\d*)$/)
+    ?.slice(1)
+    .map(Number)
+  if (values.size !== undefined && size === undefined)
+    throw new Error('--size must be like 512x1024: height, width')
   const task: Task = {
     name,
     parameters: { ...benchmark.defaults, ...(size === undefined ? {} : { size: [size[0], size[1]] }) },
