@@ -21,6 +21,48 @@ TEST_CASE("caching allocator: large blocks are reused by the next job, then give
   CHECK(held.sum().item<float>() == 1 << 20);
 }
 
+TEST_CASE("caching allocator: a free block is cut for smaller requests and joined again") {
+  install_caching_allocator();
+  release_all_blocks();
+  const auto bytes = [](int64_t count) { return at::empty({count}, at::kByte); };
+  const auto address = [](const at::Tensor& x) { return static_cast<char*>(x.data_ptr()); };
+  char* whole = address(bytes(8 << 20));
+  {
+    const at::Tensor first = bytes(3 << 20);
+    const at::Tensor second = bytes(4 << 20);
+    const at::Tensor third = bytes(1 << 20);
+    CHECK(address(first) == whole);
+    CHECK(address(second) == whole + (3 << 20));
+    CHECK(address(third) == whole + (7 << 20));
+    const at::Tensor elsewhere = bytes(1 << 20);
+    CHECK((address(elsewhere) < whole || address(elsewhere) >= whole + (8 << 20)));
+  }
+  CHECK(address(bytes(8 << 20)) == whole);
+  CHECK(address(bytes(512 << 10)) != whole);  // too small a part of it
+  release_all_blocks();
+}
+
+TEST_CASE("caching allocator: blocks of random sizes and lives never overlap") {
+  install_caching_allocator();
+  at::manual_seed(3);
+  std::vector<std::pair<at::Tensor, uint8_t>> held;
+  for (int i = 0; i < 2000; ++i) {
+    const auto draw = [](int64_t bound) { return at::randint(0, bound, {1}).item<int64_t>(); };
+    if (held.size() < 12 || draw(2) == 0) {
+      const auto mark = static_cast<uint8_t>(draw(255));
+      held.emplace_back(at::full({(200 << 10) + draw(3 << 20)}, mark, at::kByte), mark);
+    }
+    if (held.size() > 6 && draw(2) == 0) {
+      const auto chosen = held.begin() + draw(static_cast<int64_t>(held.size()));
+      CHECK((chosen->first == chosen->second).all().item<bool>());
+      held.erase(chosen);
+    }
+    if (i % 100 == 0) release_stale_blocks();
+  }
+  held.clear();
+  release_all_blocks();
+}
+
 TEST_CASE("caching allocator: threads may allocate and free at once") {
   install_caching_allocator();
   std::vector<std::thread> threads;

@@ -52,6 +52,10 @@ double difference(const at::Tensor& value, const at::Tensor& expected) {
   return ((value.to(at::kFloat) - wide).abs().max() / wide.abs().max()).item<double>();
 }
 
+double mean_error(const at::Tensor& value, const at::Tensor& expected) {
+  return (value.to(at::kFloat) - expected.detach()).square().mean().sqrt().item<double>();
+}
+
 }  // namespace
 
 TEST_CASE("every architecture maps images to logits at its stride, for any size and both precisions") {
@@ -105,9 +109,9 @@ TEST_CASE("without gradients the fused path gives what the layers one after anot
       for (const auto& [map_name, value] : expected) {
         CAPTURE(map_name);
         CHECK(difference(fused.at(map_name), value) < 5e-5);
-        // In bf16 both ways round; the fused one must not be worse, up to the luck of a single value.
+        // In bf16 both ways round; the fused one must not be worse.
         CHECK((fused_half.at(map_name).scalar_type() == at::kBFloat16));
-        CHECK(difference(fused_half.at(map_name), value) < 1.5 * difference(expected_half.at(map_name), value));
+        CHECK(mean_error(fused_half.at(map_name), value) < 1.25 * mean_error(expected_half.at(map_name), value));
       }
     }
   }

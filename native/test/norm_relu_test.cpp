@@ -61,6 +61,48 @@ TEST_CASE("norm_relu: every path, dtype and number of channels equals BatchNorm 
   }
 }
 
+TEST_CASE("norm_relu: an addend of another size is resized as libtorch does it") {
+  const c10::InferenceMode inference;
+  at::manual_seed(1);
+  for (const CpuPath path : available_cpu_paths()) {
+    CAPTURE(to_string(path));
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+      for (const int64_t channels : {16, 40}) {
+        for (const auto& [height, width] :
+             std::vector<std::pair<int64_t, int64_t>>{{3, 4}, {1, 1}, {6, 7}, {5, 13}, {9, 3}}) {
+          CAPTURE(height);
+          CAPTURE(width);
+          const Norm norm(channels);
+          const at::Tensor x = pixels({2, channels, 6, 7}, dtype);
+          const at::Tensor addend = pixels({2, channels + 3, height, width}, dtype).narrow(1, 2, channels);
+          const at::Tensor out = at::empty_like(x);
+          norm_relu(x, norm.map(0, 6), out, addend, path);
+          const at::Tensor larger = at::upsample_bilinear2d(addend.to(at::kFloat), {6, 7}, false);
+          CHECK(close(out, norm.reference(x.to(at::kFloat) + larger, 0, 6)));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("norm_relu: from one dtype to the other") {
+  const c10::InferenceMode inference;
+  at::manual_seed(1);
+  for (const CpuPath path : available_cpu_paths()) {
+    for (const int64_t channels : {3, 40}) {
+      const Norm norm(channels);
+      const at::Tensor wide = pixels({2, channels, 5, 7}, at::kFloat);
+      const at::Tensor half = at::empty_like(wide, at::kBFloat16);
+      const at::Tensor addend = pixels({2, channels, 5, 7}, at::kBFloat16);
+      norm_relu(wide, norm.map(0, 6), half, addend, path);
+      CHECK(close(half, norm.reference(wide + addend.to(at::kFloat), 0, 6)));
+      const at::Tensor back = at::empty_like(wide);
+      norm_relu(half, norm.map(0, 6), back, {}, path);
+      CHECK(close(back, norm.reference(half, 0, 6)));
+    }
+  }
+}
+
 TEST_CASE("norm_relu: pools equal those of libtorch, for odd sizes too") {
   const c10::InferenceMode inference;
   at::manual_seed(1);
@@ -112,12 +154,15 @@ TEST_CASE("pointwise_conv: with and without its surroundings, into slices, for a
   const Norm before(24), after(19);
   const NormRelu before_map = before.map(0, NormRelu::kInfinity);
   const NormRelu after_map = after.map(0, 6);
-  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+  // The dtypes of maps and weight: products of bf16 maps run in either.
+  for (const auto& [dtype, weight_dtype] : std::vector<std::pair<at::ScalarType, at::ScalarType>>{
+           {at::kFloat, at::kFloat}, {at::kBFloat16, at::kBFloat16}, {at::kBFloat16, at::kFloat}}) {
     const double tolerance = dtype == at::kFloat ? 1e-4 : 0.3;  // values reach 50, where bf16 counts in quarters
     for (const auto& [height, width] : std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {7, 9}, {128, 200}}) {
       const at::Tensor x = pixels({2, 32, height, width}, dtype).narrow(1, 8, 24);
-      const at::Tensor weight = at::randn({19, 24}).to(dtype);
+      const at::Tensor weight = at::randn({19, 24}).to(weight_dtype);
       const at::Tensor addend = pixels({2, 19, height, width}, dtype);
+      const at::Tensor smaller = pixels({2, 19, (height + 1) / 2, (width + 1) / 2}, dtype);
       const at::Tensor wide = pixels({2, 40, height, width}, dtype);
       const at::Tensor slice = wide.narrow(1, 16, 19);
       const at::Tensor whole = pixels({2, 19, height, width}, dtype);
@@ -136,6 +181,9 @@ TEST_CASE("pointwise_conv: with and without its surroundings, into slices, for a
       check({.after = &after_map}, after.reference(convolved(x), 0, 6));
       check({.before = &before_map, .addend = addend, .after = &after_map},
             after.reference(convolved(normed) + addend.to(at::kFloat), 0, 6));
+      check({.before = &before_map, .addend = smaller, .after = &after_map},
+            after.reference(convolved(normed) + at::upsample_bilinear2d(smaller.to(at::kFloat), {height, width}, false),
+                            0, 6));
     }
   }
 }

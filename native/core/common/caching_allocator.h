@@ -3,7 +3,7 @@
 namespace densehybrid {
 
 // libtorch gives every large CPU tensor back to the system when it dies, and pays page faults for the next one: a fifth
-// of a training step. This allocator keeps large blocks for the next job of the same shape instead.
+// of a training step. This allocator keeps large blocks for the tensors that follow, cut and joined as they need.
 //
 // It becomes libtorch's CPU allocator for the whole process on the first call; later calls do nothing. Thread-safe.
 void install_caching_allocator();

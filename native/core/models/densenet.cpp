@@ -5,6 +5,8 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/max_pool2d.h>
 
+#include <utility>
+
 namespace densehybrid {
 
 DenseNet::DenseNet(StateDict& state, const std::string& prefix, const DenseNetSpec& spec) {
@@ -55,7 +57,7 @@ BackboneFeatures DenseNet::forward(const at::Tensor& image, const ForwardContext
 
 BackboneFeatures DenseNet::forward_fused(const at::Tensor& image, const ForwardContext& context) const {
   BackboneFeatures features;
-  const at::Tensor stem = stem_->fused(image.to(product_dtype(image.scalar_type())), {});
+  at::Tensor stem = stem_->fused(image.to(product_dtype(image.scalar_type())), {});
   int64_t channels = stem.size(1);
   int64_t height = stem.size(2) / 2;
   int64_t width = stem.size(3) / 2;
@@ -65,8 +67,8 @@ BackboneFeatures DenseNet::forward_fused(const at::Tensor& image, const ForwardC
     const at::Tensor block =
         at::empty({image.size(0), total, height, width}, image.options(), at::MemoryFormat::ChannelsLast);
     const at::Tensor start = block.narrow(1, 0, channels);
-    if (b == 0) norm_relu_max_pool(stem, stem_norm_->map(), start);
-    else transitions_[b - 1].conv().fused(pooled, {}, start);
+    if (b == 0) norm_relu_max_pool(std::exchange(stem, {}), stem_norm_->map(), start);
+    else transitions_[b - 1].conv().fused(std::exchange(pooled, {}), {}, start);
     for (const Layer& layer : blocks_[b]) {
       context.cancel.check();
       const NormRelu before = layer.squeeze.norm().map();

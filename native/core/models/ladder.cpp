@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace densehybrid {
 
@@ -53,21 +54,22 @@ at::Tensor Ladder::pyramid(const at::Tensor& input, const ForwardContext& contex
   return spp_.back().forward(at::cat(levels, 1), context);
 }
 
-at::Tensor Ladder::forward(const BackboneFeatures& features, const ForwardContext& context) const {
-  at::Tensor x = pyramid(features.deepest, context);
+at::Tensor Ladder::forward(BackboneFeatures features, const ForwardContext& context) const {
+  at::Tensor x = pyramid(std::exchange(features.deepest, {}), context);
   context.probe("probe.spp_out", x);
   for (size_t i = 0; i < units_.size(); ++i) {
     context.cancel.check();
     const UpsampleUnit& unit = units_[i];
-    const at::Tensor& skip = features.skips[features.skips.size() - 1 - i];
+    const at::Tensor skip = std::move(features.skips.back());  // without gradients its memory is free after its unit
+    features.skips.pop_back();
     if (context.training && !unit.auxiliary.empty()) unit.auxiliary.front().update_statistics(x, context);
-    const at::Tensor larger = resize_bilinear(x, skip.size(2), skip.size(3));
-    if (takes_fused_path(skip, context) && is_pixel_matrix(larger)) {
+    if (takes_fused_path(skip, context) && addend_fits(x, {skip.size(0), x.size(1), skip.size(2), skip.size(3)})) {
       const NormRelu before = unit.bottleneck.norm().map();
       const NormRelu after = unit.blend.norm().map();
-      x = unit.bottleneck.conv().fused(skip, {.before = &before, .addend = larger, .after = &after});
+      x = unit.bottleneck.conv().fused(skip, {.before = &before, .addend = x, .after = &after});
       x = unit.blend.conv().fused(x, {});
     } else {
+      const at::Tensor larger = resize_bilinear(x, skip.size(2), skip.size(3));
       x = unit.blend.forward(larger + unit.bottleneck.forward(skip, context), context);
     }
   }

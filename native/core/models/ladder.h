@@ -20,7 +20,7 @@ struct LadderSpec {
 class Ladder {
  public:
   Ladder(StateDict& state, const LadderSpec& spec, int64_t deepest_channels, const std::vector<int64_t>& skip_channels);
-  at::Tensor forward(const BackboneFeatures& features, const ForwardContext& context) const;
+  at::Tensor forward(BackboneFeatures features, const ForwardContext& context) const;
   int64_t channels() const { return channels_; }
 
  private:

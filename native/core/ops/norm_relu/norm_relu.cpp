@@ -118,16 +118,25 @@ void pool(const at::Tensor& x, const NormRelu& map, const at::Tensor& out, Kerne
 
 }  // namespace
 
+bool addend_fits(const at::Tensor& addend, at::IntArrayRef sizes) {
+  const bool same = addend.sizes() == sizes;
+  return has_cpu_kernel(addend) && is_pixel_matrix(addend) && addend.size(0) == sizes[0] && addend.size(1) == sizes[1] &&
+         addend.numel() > 0 && (same || sizes[1] >= kPaddedChannels);
+}
+
+NormReluAddend addend_view(const at::Tensor& addend, int64_t height, int64_t width) {
+  return {addend.const_data_ptr(), pixel_pitch(addend), addend.size(2), addend.size(3), height, width};
+}
+
 void norm_relu(const at::Tensor& x, const NormRelu& map, const at::Tensor& out, const at::Tensor& addend,
                std::optional<CpuPath> cpu_path) {
   check(x, map, out);
   TORCH_CHECK(x.sizes() == out.sizes(), "norm_relu: expected an output of the input's size");
   NormReluJob job = job_of(x, map, out);
   if (addend.defined()) {
-    TORCH_CHECK(is_pixel_matrix(addend) && addend.sizes() == x.sizes() && addend.scalar_type() == out.scalar_type(),
+    TORCH_CHECK(addend_fits(addend, out.sizes()) && addend.scalar_type() == out.scalar_type(),
                 "norm_relu: expected an addend like the output");
-    job.addend = addend.const_data_ptr();
-    job.addend_pitch = pixel_pitch(addend);
+    job.addend = addend_view(addend, out.size(2), out.size(3));
   }
   const NormReluKernel kernel = norm_relu_kernel(cpu_path.value_or(default_cpu_path()));
   at::parallel_for(0, x.size(0) * x.size(2) * x.size(3), std::max<int64_t>(1, kGrain / map.channels()),

@@ -41,8 +41,12 @@ int64_t pixel_pitch(const at::Tensor& x);
 
 // The operations below run on the CPU, without gradients, from and to pixel matrices in float32 or bf16.
 
-// `out` of the shape of x; it may be x itself or a slice of channels. The map of x + addend, in the dtype of
-// `out`, when that is given.
+// A map N×C×h×w, in the dtype of the output, as an addend for N×C×`height`×`width`: resized (bilinear,
+// align_corners = false) unless it has that size.
+bool addend_fits(const at::Tensor& addend, at::IntArrayRef sizes);
+NormReluAddend addend_view(const at::Tensor& addend, int64_t height, int64_t width);
+
+// `out` of the shape of x; it may be x itself or a slice of channels. The map of x + addend when that is given.
 void norm_relu(const at::Tensor& x, const NormRelu& map, const at::Tensor& out, const at::Tensor& addend = {},
                std::optional<CpuPath> cpu_path = {});
 

@@ -1,6 +1,7 @@
 // norm_relu on the CPU: vectors of channels, one pixel after another.
 #pragma once
 
+#include "ops/bilinear_position.h"
 #include "ops/norm_relu/norm_relu_cpu.h"
 #include "simd/simd.h"
 
@@ -15,34 +16,85 @@ DENSEHYBRID_INLINE Floats mapped(const ChannelMapView& map, Floats x, int64_t ch
   return min(splat(map.high), max(splat(map.low), y));
 }
 
-template <bool kAdd, typename Source, typename Out>
-DENSEHYBRID_INLINE Floats mapped_at(const ChannelMapView& map, const Source* x, const Out* addend, int64_t channel) {
-  const Floats value = load(x + channel);
-  return mapped(map, kAdd ? value + load(addend + channel) : value, channel);
-}
+// Addends: `at` moves to a pixel, then channels are read in vectors, or fewer than one vector of them.
+struct NoAddend {
+  explicit NoAddend(const NormReluAddend&) {}
+  DENSEHYBRID_INLINE void at(int64_t) {}
+  DENSEHYBRID_INLINE Floats plus(Floats x, int64_t) const { return x; }
+  DENSEHYBRID_INLINE Floats plus_few(Floats x, size_t) const { return x; }
+};
 
-template <typename Source, typename Out, bool kAdd>
+template <typename T>
+struct MapAddend {
+  explicit MapAddend(const NormReluAddend& map) : data(static_cast<const T*>(map.data)), pitch(map.pitch) {}
+  DENSEHYBRID_INLINE void at(int64_t pixel) { row = data + pixel * pitch; }
+  DENSEHYBRID_INLINE Floats plus(Floats x, int64_t channel) const { return x + load(row + channel); }
+  DENSEHYBRID_INLINE Floats plus_few(Floats x, size_t count) const {
+    T padded[kLanes] = {};
+    memcpy(padded, row, count * sizeof(T));
+    return x + load(padded);
+  }
+  const T* data;
+  int64_t pitch;
+  const T* row = nullptr;
+};
+
+template <typename T>
+struct ResizedAddend {
+  explicit ResizedAddend(const NormReluAddend& map_)
+      : map(map_), rows(bilinear_scale(map.height, map.out_height, false)),
+        columns(bilinear_scale(map.width, map.out_width, false)) {}
+  DENSEHYBRID_INLINE void at(int64_t pixel) {
+    const int64_t image = pixel / (map.out_height * map.out_width);
+    const int64_t in_image = pixel - image * map.out_height * map.out_width;
+    const int64_t row = in_image / map.out_width;
+    const BilinearPosition y = bilinear_position(rows, row);
+    const BilinearPosition x = bilinear_position(columns, in_image - row * map.out_width);
+    const T* data = static_cast<const T*>(map.data) + image * map.height * map.width * map.pitch;
+    const auto corner = [&](int64_t i, int64_t j) { return data + (i * map.width + j) * map.pitch; };
+    corners[0] = corner(y.i0, x.i0);
+    corners[1] = corner(y.i0, x.i1);
+    corners[2] = corner(y.i1, x.i0);
+    corners[3] = corner(y.i1, x.i1);
+    left = splat(x.w0);
+    right = splat(x.w1);
+    above = splat(y.w0);
+    below = splat(y.w1);
+  }
+  DENSEHYBRID_INLINE Floats plus(Floats x, int64_t channel) const {
+    const Floats upper = left * load(corners[0] + channel) + right * load(corners[1] + channel);
+    const Floats lower = left * load(corners[2] + channel) + right * load(corners[3] + channel);
+    return x + (above * upper + below * lower);
+  }
+  DENSEHYBRID_INLINE Floats plus_few(Floats x, size_t) const { return x; }  // never: see NormReluAddend
+  NormReluAddend map;
+  BilinearScale rows;
+  BilinearScale columns;
+  const T* corners[4] = {};
+  Floats left, right, above, below;
+};
+
+template <typename Source, typename Out, typename Addend>
 void map_pixels(const NormReluJob& job, int64_t first, int64_t last) {
   const ChannelMapView map = job.map;
   const int64_t tail = job.channels - kLanes;
+  Addend addend(job.addend);
   for (int64_t pixel = first; pixel < last; ++pixel) {
-    const Source* x = static_cast<const Source*>(job.source) + pixel * job.source_pitch;
-    const Out* addend = kAdd ? static_cast<const Out*>(job.addend) + pixel * job.addend_pitch : nullptr;
-    Out* out = static_cast<Out*>(job.out) + pixel * job.out_pitch;
+    const Source* x = static_cast<const Source*>(job.source) + (pixel - job.origin) * job.source_pitch;
+    Out* out = static_cast<Out*>(job.out) + (pixel - job.origin) * job.out_pitch;
+    addend.at(pixel);
     if (tail < 0) {
       const auto count = static_cast<size_t>(job.channels);
       Source padded[kLanes] = {};
-      Out padded_addend[kLanes] = {};
       Out padded_out[kLanes];
       memcpy(padded, x, count * sizeof(Source));
-      if (kAdd) memcpy(padded_addend, addend, count * sizeof(Out));
-      store(padded_out, mapped_at<kAdd>(map, padded, padded_addend, 0));
+      store(padded_out, mapped(map, addend.plus_few(load(padded), count), 0));
       memcpy(out, padded_out, count * sizeof(Out));
       continue;
     }
     // The last vector may overlap the one before it: it is read before anything is written, for out may be x.
-    const Floats end = mapped_at<kAdd>(map, x, addend, tail);
-    for (int64_t c = 0; c < tail; c += kLanes) store(out + c, mapped_at<kAdd>(map, x, addend, c));
+    const Floats end = mapped(map, addend.plus(load(x + tail), tail), tail);
+    for (int64_t c = 0; c < tail; c += kLanes) store(out + c, mapped(map, addend.plus(load(x + c), c), c));
     store(out + tail, end);
   }
 }
@@ -58,8 +110,9 @@ void norm_relu_pixels(const NormReluJob& job, int64_t first, int64_t last) {
   with_types(job, [&](auto source, auto out) {
     using Source = decltype(source);
     using Out = decltype(out);
-    if (job.addend != nullptr) map_pixels<Source, Out, true>(job, first, last);
-    else map_pixels<Source, Out, false>(job, first, last);
+    if (job.addend.data == nullptr) map_pixels<Source, Out, NoAddend>(job, first, last);
+    else if (job.addend.resized()) map_pixels<Source, Out, ResizedAddend<Out>>(job, first, last);
+    else map_pixels<Source, Out, MapAddend<Out>>(job, first, last);
   });
 }
 

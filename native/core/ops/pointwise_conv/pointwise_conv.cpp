@@ -50,12 +50,12 @@ void pointwise_conv(const at::Tensor& x, const at::Tensor& weight, const Pointwi
   const at::Tensor source = pixel_matrix(x);
   const at::Tensor target = pixel_matrix(out);
   const at::Tensor matrix = weight.t();
-  at::Tensor addend;
+  NormReluAddend addend;
   if (around.addend.defined()) {
-    TORCH_CHECK(around.after != nullptr && is_pixel_matrix(around.addend) && around.addend.sizes() == out.sizes() &&
+    TORCH_CHECK(around.after != nullptr && addend_fits(around.addend, out.sizes()) &&
                     around.addend.scalar_type() == out.scalar_type(),
                 "pointwise_conv: expected an addend like the output");
-    addend = pixel_matrix(around.addend);
+    addend = addend_view(around.addend, out.size(2), out.size(3));
   }
 
   const int64_t pixels = source.size(0);
@@ -90,12 +90,9 @@ void pointwise_conv(const at::Tensor& x, const at::Tensor& weight, const Pointwi
       at::mm_out(product, input, matrix);
       if (around.after != nullptr) {
         NormReluJob job = job_of(*around.after, product, target.narrow(0, first, count));
-        if (addend.defined()) {
-          const at::Tensor added = addend.narrow(0, first, count);
-          job.addend = added.const_data_ptr();
-          job.addend_pitch = added.stride(0);
-        }
-        kernel.pixels(job, 0, count);
+        job.addend = addend;
+        job.origin = first;
+        kernel.pixels(job, first, first + count);
       } else if (!direct_target) {
         target.narrow(0, first, count).copy_(product);
       }

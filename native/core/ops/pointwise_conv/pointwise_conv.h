@@ -6,7 +6,8 @@
 
 namespace densehybrid {
 
-// What surrounds a 1×1 convolution: y = after(W · before(x) + addend); null or undefined: absent.
+// What surrounds a 1×1 convolution: y = after(W · before(x) + addend); null or undefined: absent. An addend of another
+// size is resized (addend_fits).
 struct PointwiseSurroundings {
   const NormRelu* before = nullptr;
   at::Tensor addend = {};
