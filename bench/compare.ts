@@ -56,6 +56,7 @@ async function main(): Promise<void> {
   const benchmark = BENCHMARKS.find((candidate) => candidate.name === name)
   if (benchmark === undefined) throw new Error(`NAME must be one of ${Object.keys(COMPETITORS).join(', ')}`)
   if (!['fp32', 'bf16'].includes(values.precision)) throw new Error('--precision must be fp32 or bf16')
+  if (values.precision === 'bf16' && !benchmark.network) throw new Error(`${name} compares in fp32 only`)
   const size = values.size
     ?.match(/^([1-9]\d*)x([1-9]\d*)$/)
     ?.slice(1)

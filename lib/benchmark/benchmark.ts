@@ -23,6 +23,10 @@ export interface BenchmarkSetting {
 /** The work of one benchmark, ready to be repeated. */
 export interface PreparedWork {
   run(): Promise<unknown>
+  /** What the last run gave, where `run` itself does not give it. */
+  result?(): Promise<unknown>
+  /** How often one `run` does the work: more than once where the call costs more than the work. Default 1. */
+  readonly repeats?: number
   /** A smaller job whose time says what `run` costs more; measured alternately with it. */
   labelsAlone?(): Promise<unknown>
   dispose(): void
@@ -33,8 +37,10 @@ export interface Benchmark {
   readonly name: string
   /** The parameters it has, with the values the README's figures use. */
   readonly defaults: Readonly<Partial<BenchmarkParameters>>
-  /** Does it run a network, on any device and in any precision? Else it takes host tensors in float32. */
+  /** Does it run a network? */
   readonly network: boolean
+  /** Of a kernel: the bytes that any implementation reads and writes, every input and every output once. */
+  traffic?(parameters: Readonly<Partial<BenchmarkParameters>>, precision: Precision): number
   /** The seeded input tensors by name: the same parameters give the same tensors in every process. */
   inputs(parameters: Readonly<Partial<BenchmarkParameters>>): Record<string, Tensor<TypedArray>>
   prepare(
@@ -51,6 +57,7 @@ export function defineBenchmark<
   name: string
   defaults: Pick<BenchmarkParameters, Name>
   network: boolean
+  traffic?(parameters: Pick<BenchmarkParameters, Name>, precision: Precision): number
   inputs(parameters: Pick<BenchmarkParameters, Name>): I
   prepare(
     parameters: Pick<BenchmarkParameters, Name>,
@@ -58,12 +65,15 @@ export function defineBenchmark<
     setting: BenchmarkSetting,
   ): Promise<PreparedWork>
 }): Benchmark {
-  const { name, defaults, network } = benchmark
+  const { name, defaults, network, traffic } = benchmark
   const complete = (parameters: Partial<BenchmarkParameters>) => parameters as Pick<BenchmarkParameters, Name>
   return {
     name,
     defaults,
     network,
+    ...(traffic !== undefined && {
+      traffic: (parameters, precision) => traffic(complete(parameters), precision),
+    }),
     inputs: (parameters) => benchmark.inputs(complete(parameters)),
     prepare: (parameters, setting) =>
       benchmark.prepare(complete(parameters), benchmark.inputs(complete(parameters)), setting),

@@ -176,6 +176,21 @@ export interface NativeTrainer {
   dispose(): void
 }
 
+/** Where a benchmark keeps the tensors of a kernel. */
+export interface NativeKernelSetting {
+  device: string
+  precision: Precision
+}
+
+/** A kernel with its tensors in place, to be run again and again. */
+export interface NativeKernelJob<R> {
+  /** Runs it `times` times; done when the last one is. */
+  run(times: number): Promise<void>
+  /** What the last run gave. */
+  result(): Promise<R>
+  dispose(): void
+}
+
 export interface NativeAddon {
   info(): NativeInfo
   setThreads(threads: number): void
@@ -195,6 +210,21 @@ export interface NativeAddon {
     options: NativeLossOptions,
     cancel?: CancelFlag,
   ): Promise<NativeLossResult>
+  prepareHybridScore(
+    logits: Tensor,
+    oodLogits: Tensor,
+    options: NativeScoreOptions,
+    setting: NativeKernelSetting,
+  ): Promise<NativeKernelJob<NativeScoreResult>>
+  prepareHybridLoss(
+    logits: Tensor,
+    oodLogits: Tensor,
+    labels: Tensor<Uint8Array>,
+    options: NativeLossOptions,
+    setting: NativeKernelSetting,
+  ): Promise<NativeKernelJob<NativeLossResult>>
+  /** Bytes per second, read and written together, of the fastest of a few large copies. */
+  memoryBandwidth(options: { device: string }): Promise<number>
   /** Jensen–Shannon divergence to the uniform distribution: mean over mask ≠ 0, per-pixel map, gradient of the mean. */
   jensenShannon(
     logits: Tensor<Float32Array | Float64Array>,

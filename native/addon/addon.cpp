@@ -2,6 +2,7 @@
 #include "common/caching_allocator.h"
 #include "functions.h"
 #include "napi_config.h"
+#include "wrap_kernel_job.h"
 #include "wrap_model.h"
 #include "wrap_trainer.h"
 
@@ -16,6 +17,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   env.AddCleanupHook([data] { data->queue->shutdown(); });
   ModelWrap::define(env);
   TrainerWrap::define(env);
+  KernelJobWrap::define(env);
   exports.Set("info", Napi::Function::New<info>(env, "info"));
   exports.Set("setThreads", Napi::Function::New<set_threads>(env, "setThreads"));
   exports.Set("architectures", Napi::Function::New<ModelWrap::list_architectures>(env, "architectures"));
@@ -23,6 +25,9 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("createTrainer", Napi::Function::New<TrainerWrap::create>(env, "createTrainer"));
   exports.Set("hybridScore", Napi::Function::New<run_hybrid_score>(env, "hybridScore"));
   exports.Set("hybridLoss", Napi::Function::New<run_hybrid_loss>(env, "hybridLoss"));
+  exports.Set("prepareHybridScore", Napi::Function::New<KernelJobWrap::prepare_score>(env, "prepareHybridScore"));
+  exports.Set("prepareHybridLoss", Napi::Function::New<KernelJobWrap::prepare_loss>(env, "prepareHybridLoss"));
+  exports.Set("memoryBandwidth", Napi::Function::New<run_memory_bandwidth>(env, "memoryBandwidth"));
   exports.Set("jensenShannon", Napi::Function::New<run_jensen_shannon>(env, "jensenShannon"));
   exports.Set("readSafetensors", Napi::Function::New<run_read_safetensors>(env, "readSafetensors"));
   exports.Set("readSafetensorsHeader", Napi::Function::New<run_read_safetensors_header>(env, "readSafetensorsHeader"));

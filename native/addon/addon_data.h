@@ -15,6 +15,7 @@ struct AddonData {
   std::unique_ptr<ComputeQueue> queue;
   Napi::FunctionReference model_constructor;
   Napi::FunctionReference trainer_constructor;
+  Napi::FunctionReference kernel_job_constructor;
 
   static AddonData& of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }
 };

@@ -2,48 +2,28 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "addon_data.h"
 #include "common/cpu_path.h"
-#include "ops/hybrid_loss/hybrid_loss.h"
-#include "ops/hybrid_score/hybrid_score.h"
 #include "ops/jensen_shannon/jensen_shannon.h"
-#include "score_options.h"
+#include "op_arguments.h"
 
 namespace densehybrid::addon {
 namespace {
 
-void check_dtype(Napi::Env env, const TensorView& view, size_t rank, std::initializer_list<at::ScalarType> dtypes,
-                 const char* name) {
-  bool known = false;
-  for (const at::ScalarType dtype : dtypes) known = known || view.dtype == dtype;
-  if (!known || view.shape.size() != rank) throw_invalid(env, std::string("Wrong type or rank of ") + name + ".");
-}
-
-// logits N×K×h×w and oodLogits N×2×h×w of one dtype.
-void check_logits(Napi::Env env, const TensorView& logits, const TensorView& ood_logits, std::initializer_list<at::ScalarType> dtypes) {
-  check_dtype(env, logits, 4, dtypes, "logits");
-  check_dtype(env, ood_logits, 4, {logits.dtype}, "oodLogits");
-  const auto& a = logits.shape;
-  const auto& b = ood_logits.shape;
-  if (a[0] < 1 || a[1] < 1 || a[1] > 254 || a[2] < 1 || a[3] < 1 || b[0] != a[0] || b[1] != 2 || b[2] != a[2] ||
-      b[3] != a[3]) {
-    throw_invalid(env, "Expected logits N×K×h×w with K from 1 to 254 and oodLogits N×2×h×w of the same size.");
-  }
-}
-
 std::string path_argument(const Napi::CallbackInfo& info) {
   if (!info[0].IsString()) throw_invalid(info.Env(), "Expected a string for path.");
   return info[0].As<Napi::String>();
-}
-
-at::Tensor gradient_of(const at::Tensor& leaf) {
-  return leaf.grad().defined() ? leaf.grad().contiguous() : at::zeros_like(leaf.detach());
 }
 
 }  // namespace
@@ -93,56 +73,52 @@ Napi::Value set_threads(const Napi::CallbackInfo& call) {
 
 Napi::Value run_hybrid_score(const Napi::CallbackInfo& call) {
   std::vector<Napi::ObjectReference> references;
-  const TensorView logits = tensor_argument(call[0], "logits", references);
-  const TensorView ood_logits = tensor_argument(call[1], "oodLogits", references);
-  check_logits(call.Env(), logits, ood_logits, {at::kFloat});
-  const HybridScoreOptions options = score_options(required_object(call[2], "options"));
+  const ScoreArguments arguments = score_arguments(call, references);
   const uint8_t* flag = cancel_argument(call[3], references);
   return run_async<HybridScoreResult>(
       call.Env(), std::move(references), flag,
       [=](const CancelToken& cancel) {
         const c10::InferenceMode inference;
-        return hybrid_score(logits.tensor(), ood_logits.tensor(), options, cancel);
+        return hybrid_score(arguments.logits.tensor(), arguments.ood_logits.tensor(), arguments.options, cancel);
       },
       [](Napi::Env env, HybridScoreResult& result) { return to_js(env, result); });
 }
 
 Napi::Value run_hybrid_loss(const Napi::CallbackInfo& call) {
-  struct Result {
-    double total, cls, x, d;
-    at::Tensor grad_logits, grad_ood_logits;
-  };
   std::vector<Napi::ObjectReference> references;
-  const TensorView logits = tensor_argument(call[0], "logits", references);
-  const TensorView ood_logits = tensor_argument(call[1], "oodLogits", references);
-  const TensorView labels = tensor_argument(call[2], "labels", references);
-  check_logits(call.Env(), logits, ood_logits, {at::kFloat, at::kDouble});
-  check_dtype(call.Env(), labels, 3, {at::kByte, at::kInt}, "labels");
-  if (labels.shape[0] != logits.shape[0]) throw_invalid(call.Env(), "logits and labels differ in batch size.");
-  const HybridLossOptions options = loss_options(required_object(call[3], "options"));
+  const LossArguments arguments = loss_arguments(call, references);
   const uint8_t* flag = cancel_argument(call[4], references);
-  return run_async<Result>(
+  return run_async<LossResult>(
       call.Env(), std::move(references), flag,
       [=](const CancelToken& cancel) {
-        const c10::AutoGradMode with_gradients(true);
-        const at::Tensor s = logits.tensor().requires_grad_(true);
-        const at::Tensor g = ood_logits.tensor().requires_grad_(true);
-        const HybridLossTerms terms = hybrid_loss(s, g, labels.tensor(), options);
-        cancel.check();
-        if (terms.total.requires_grad()) terms.total.backward();
-        return Result{terms.total.item<double>(), terms.cls.item<double>(), terms.x.item<double>(),
-                      terms.d.item<double>(),     gradient_of(s),           gradient_of(g)};
+        return loss_and_gradients(arguments.logits.tensor(), arguments.ood_logits.tensor(), arguments.labels.tensor(),
+                                  arguments.options, cancel);
       },
-      [](Napi::Env env, Result& result) -> Napi::Value {
-        Napi::Object object = Napi::Object::New(env);
-        object.Set("total", result.total);
-        object.Set("cls", result.cls);
-        object.Set("x", result.x);
-        object.Set("d", result.d);
-        object.Set("gradLogits", to_js(env, result.grad_logits));
-        object.Set("gradOodLogits", to_js(env, result.grad_ood_logits));
-        return object;
-      });
+      [](Napi::Env env, LossResult& result) { return to_js(env, result); });
+}
+
+Napi::Value run_memory_bandwidth(const Napi::CallbackInfo& call) {
+  const at::Device device = device_option(required_object(call[0], "options"));
+  return run_async<double>(
+      call.Env(), {}, nullptr,
+      [device](const CancelToken& cancel) {
+        constexpr int64_t kBytes = 256 << 20;  // beyond every cache
+        constexpr int kCopies = 6;
+        const c10::InferenceMode inference;
+        const at::Tensor source = at::zeros({kBytes}, at::TensorOptions().dtype(at::kByte).device(device));
+        const at::Tensor target = at::zeros_like(source);
+        double best = 0.0;
+        for (int i = 0; i < kCopies; ++i) {
+          cancel.check();
+          const auto start = std::chrono::steady_clock::now();
+          at::Tensor(target).copy_(source);
+          if (device.is_cuda()) at::detail::getCUDAHooks().deviceSynchronize(device.index());
+          const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+          best = std::max(best, 2.0 * static_cast<double>(kBytes) / seconds.count());
+        }
+        return best;
+      },
+      [](Napi::Env env, double& bytes_per_second) -> Napi::Value { return Napi::Number::New(env, bytes_per_second); });
 }
 
 Napi::Value run_jensen_shannon(const Napi::CallbackInfo& call) {

@@ -9,6 +9,7 @@ Napi::Value info(const Napi::CallbackInfo& info);
 Napi::Value set_threads(const Napi::CallbackInfo& info);
 Napi::Value run_hybrid_score(const Napi::CallbackInfo& info);
 Napi::Value run_hybrid_loss(const Napi::CallbackInfo& info);
+Napi::Value run_memory_bandwidth(const Napi::CallbackInfo& info);
 Napi::Value run_jensen_shannon(const Napi::CallbackInfo& info);
 Napi::Value run_read_safetensors(const Napi::CallbackInfo& info);
 Napi::Value run_read_safetensors_header(const Napi::CallbackInfo& info);

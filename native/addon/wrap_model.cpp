@@ -1,6 +1,5 @@
 #include "wrap_model.h"
 
-#include <ATen/Context.h>
 #include <c10/core/InferenceMode.h>
 
 #include "addon_data.h"
@@ -52,16 +51,7 @@ ModelConfig config_argument(const Napi::Value& value) {
   config.std = triple_argument(options, "std");
   config.seed = static_cast<uint64_t>(required_number(options, "seed"));
   config.channels_last = optional_bool(options, "channelsLast", true);
-  const std::string device = required_string(options, "device");
-  try {
-    config.device = at::Device(device);
-  } catch (const c10::Error&) {
-    throw_invalid(options.Env(), "Unknown device " + device + ".");
-  }
-  if (config.device.is_cuda() && !at::hasCUDA()) {
-    throw to_js_error(options.Env(), {"INVALID_ARGUMENT", "There is no CUDA device for " + device + ".",
-                                      "Use the device cpu; `npx densehybrid doctor` says what is missing for CUDA."});
-  }
+  config.device = device_option(options);
   const Napi::Object extra = required_object(options.Get("options"), "options");
   const Napi::Array names = extra.GetPropertyNames();
   for (uint32_t i = 0; i < names.Length(); ++i) {

@@ -1,7 +1,12 @@
 #include "common/caching_allocator.h"
 
+#include <c10/core/InferenceMode.h>
+
 #include <thread>
 #include <vector>
+
+#include "models/registry.h"
+#include "ops/hybrid_score/hybrid_score.h"
 
 #include "support.h"  // last: it brings doctest after libtorch
 
@@ -61,6 +66,35 @@ TEST_CASE("caching allocator: blocks of random sizes and lives never overlap") {
   }
   held.clear();
   release_all_blocks();
+}
+
+TEST_CASE("caching allocator: a second forward pass takes no memory from the system") {
+  install_caching_allocator();
+  release_all_blocks();
+  const c10::InferenceMode inference;
+  for (const Architecture& architecture : architectures()) {
+    CAPTURE(architecture.name);
+    ModelConfig config;
+    config.architecture = architecture.name;
+    config.classes = 7;
+    config.options = architecture.options;
+    const auto model = create_model(config);
+    const at::Tensor images = at::randint(0, 256, {1, 160, 224, 3}, at::kByte);
+    const auto pass = [&] {
+      const auto output = model->forward(model->prepare(images, at::kFloat), {});
+      HybridScoreOptions options;
+      options.height = 160;
+      options.width = 224;
+      options.scores = score_names();
+      hybrid_score(output.logits, output.ood_logits, options, {});
+      release_stale_blocks();
+    };
+    pass();
+    const uint64_t warm = system_block_requests();
+    CHECK(warm > 0);
+    for (int i = 0; i < 5; ++i) pass();
+    CHECK(system_block_requests() == warm);
+  }
 }
 
 TEST_CASE("caching allocator: threads may allocate and free at once") {

@@ -43,10 +43,34 @@ describe('bench', () => {
       expect(result.memoryGrowthBytes).to.be.at.least(0).and.below(result.peakMemoryBytes)
       expect(result.commit).to.match(/^\d+\.\d+\.\d+(\+[0-9a-f]{12}(-dirty)?)?$/)
       expect(result.machine).to.include.keys('cpu', 'cores', 'os', 'node', 'libtorch')
+      expect('memory' in result).to.equal(name.startsWith('hybrid'))
       expect('labelsAlone' in result).to.equal(name === 'segment')
       expect(stderr).to.include(name)
     })
   }
+
+  it('says what the memory of the device allows, in either precision', async () => {
+    const traffic: number[] = []
+    for (const precision of ['fp32', 'bf16']) {
+      const { code, stdout, stderr } = await runCli([
+        'bench',
+        'hybrid-score',
+        ...TINY['hybrid-score'],
+        '--precision',
+        precision,
+        ...ROUNDS,
+        '--json',
+      ])
+      expect(code, stderr).to.equal(0)
+      const { memory, medianMs } = JSON.parse(stdout)
+      expect(memory.copyBandwidth).to.be.above(1e8)
+      expect(memory.floorMs).to.be.closeTo((1000 * memory.trafficBytes) / memory.copyBandwidth, 1e-12)
+      expect(memory.shareOfFloor).to.be.closeTo(memory.floorMs / medianMs, 1e-9)
+      traffic.push(memory.trafficBytes)
+    }
+    // 5 maps of 4×6 logits; at 16×24 a label and two scores
+    expect(traffic).to.deep.equal([5 * 24 * 4 + 384 * 9, 5 * 24 * 2 + 384 * 9])
+  })
 
   it('takes no scores, all, or some of them', async () => {
     const scoresOf = async (scores: string) => {
@@ -92,8 +116,6 @@ describe('bench', () => {
       'expected sides from 1 to 65535 pixels for --size but received "65536x65536"',
     ],
     [['--size', '64x64'], '--size needs the NAME of a benchmark'],
-    [['hybrid-loss', '--precision', 'bf16'], 'hybrid-loss takes float32 tensors: --precision must be fp32'],
-    [['hybrid-score', '--device', 'cuda'], 'hybrid-score takes tensors of the host: --device must be cpu'],
     [['forward', '--rounds', '0'], 'expected a whole number from 1 to 1000000 for --rounds but received "0"'],
     [
       ['forward', '--threads', 'all'],

@@ -53,6 +53,11 @@ class CachingAllocator final : public c10::Allocator {
     release_unused_since(UINT64_MAX);
   }
 
+  uint64_t system_requests() {
+    const std::lock_guard lock(mutex_);
+    return system_requests_;
+  }
+
   static CachingAllocator& instance() {
     static auto* allocator = new CachingAllocator();  // never destroyed: tensors may outlive static destructors
     return *allocator;
@@ -92,6 +97,7 @@ class CachingAllocator final : public c10::Allocator {
   }
 
   Block* new_segment(size_t size) {
+    ++system_requests_;
     const bool huge = size >= 2 * kHugePageBytes;
     const size_t alignment = huge ? kHugePageBytes : kAlignment;
     void* data = system_allocate(alignment, size);
@@ -171,6 +177,7 @@ class CachingAllocator final : public c10::Allocator {
   std::map<std::pair<size_t, char*>, Block*> free_;  // by size
   std::unordered_map<void*, Block*> used_;
   uint64_t generation_ = 0;
+  uint64_t system_requests_ = 0;
 };
 
 }  // namespace
@@ -183,5 +190,7 @@ void install_caching_allocator() {
 void release_stale_blocks() { CachingAllocator::instance().next_generation(); }
 
 void release_all_blocks() { CachingAllocator::instance().release_all(); }
+
+uint64_t system_block_requests() { return CachingAllocator::instance().system_requests(); }
 
 }  // namespace densehybrid

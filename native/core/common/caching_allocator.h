@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 namespace densehybrid {
 
 // libtorch gives every large CPU tensor back to the system when it dies, and pays page faults for the next one: a fifth
@@ -14,5 +16,8 @@ void release_stale_blocks();
 
 // Gives back every unused block, e.g. when the queue has been idle.
 void release_all_blocks();
+
+// How often the system was asked for a large block so far.
+uint64_t system_block_requests();
 
 }  // namespace densehybrid
