@@ -20,6 +20,19 @@ export function checkImages(images: unknown, name = 'images'): Tensor<Uint8Array
 }
 
 /**
+ * Checks patches of a flow: as `checkImages`, with a height and width that are multiples of the flow's `reduction`.
+ *
+ * @throws DenseHybridError INVALID_ARGUMENT, EMPTY
+ */
+export function checkPatches(patches: unknown, reduction: number): Tensor<Uint8Array> {
+  const batch = checkImages(patches, 'patches')
+  const [, height, width] = batch.shape
+  if (height % reduction === 0 && width % reduction === 0) return batch
+  const expected = `a height and width that are multiples of ${reduction}`
+  throw invalid('patches.shape', expected, (patches as Tensor<Uint8Array>).shape)
+}
+
+/**
  * Checks that labels are N×H×W, as large as `images`, and hold only known classes or the `special` values.
  *
  * @param classes K; labels 0 … K−1 are known

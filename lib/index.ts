@@ -1,4 +1,6 @@
+import { mix } from './negatives/mix.ts'
 import { real } from './negatives/real.ts'
+import { synthetic } from './negatives/synthetic.ts'
 
 export type {
   NativeArchitecture,
@@ -24,6 +26,12 @@ export {
   sceneNegatives,
 } from './data/scenes/index.ts'
 export { cached, concat, resized, subset } from './data/subset.ts'
+export {
+  DenseFlow,
+  type FlowLikelihood,
+  type FlowSample,
+  type SampleOptions,
+} from './dense-flow.ts'
 export { DenseHybridError, type ErrorCode } from './errors.ts'
 export { AnomalyMetrics, type AnomalyMetricsOptions, type AnomalyResult } from './evaluation/anomaly.ts'
 export { type Calibration, type CalibrationTarget, calibrateThreshold } from './evaluation/calibrate.ts'
@@ -39,13 +47,17 @@ export { openScores, type ScoreFolders } from './evaluation/evaluate-scores.ts'
 export { OpenSetMetrics, type OpenSetMetricsOptions, type OpenSetResult } from './evaluation/open-set.ts'
 export { FPR_CONVENTIONS, type FprConvention } from './evaluation/operating-point.ts'
 export type { ScoredImage, ScoredImages } from './evaluation/scored-image.ts'
+export type { FlowConfig } from './flow-checkpoint.ts'
+export type { DenseFlowOptions } from './flow-settings.ts'
 export { type HybridLossOptions, type HybridScoreOptions, hybridLoss, hybridScore } from './functional.ts'
 export type { SegmenterOptions } from './model-settings.ts'
 export { type PasteOptions, pasteNegatives } from './negatives/pasting.ts'
 export type { RealMode, RealNegativesOptions } from './negatives/real.ts'
-export type { Negative, NegativeSource, TargetSize } from './negatives/types.ts'
+export type { SyntheticNegativesOptions } from './negatives/synthetic.ts'
+export type { FlowNegative, FlowWindow, Negative, NegativeSource, TargetSize } from './negatives/types.ts'
 export { type Random, random } from './random.ts'
 export { type OverlayOptions, renderOverlay } from './report/overlay.ts'
+export { type PatchGridOptions, renderPatchGrid } from './report/patch-grid.ts'
 export { architectures, info, setThreads } from './runtime.ts'
 export { SCORE_NAMES, type ScoreName, type SegmentOptions } from './scores.ts'
 export { type ScoreResult, Scorer } from './scoring/scorer.ts'
@@ -53,6 +65,10 @@ export { SCORE_FORMATS, type ScoreFormat, type ScorerOptions } from './scoring/s
 export { Segmenter } from './segmenter.ts'
 export { type Tensor, type TypedArray, tensor } from './tensor.ts'
 export type { FitOptions, TrainingLoader } from './training/fit-options.ts'
+export type { FlowFitOptions, FlowProgress } from './training/flow-fit.ts'
+export type { FlowTrainerOptions, ResolvedFlowTrainerOptions } from './training/flow-options.ts'
+export type { FlowStepResult, FlowTrainingResult } from './training/flow-run.ts'
+export { FlowTrainer } from './training/flow-trainer.ts'
 export type { Objective, ResolvedTrainerOptions, TrainerOptions } from './training/options.ts'
 export type { EpochRecord, Losses, TrainingProgress } from './training/progress.ts'
 export type { TrainingResult } from './training/run.ts'
@@ -61,4 +77,4 @@ export { type ResumeOptions, Trainer } from './training/trainer.ts'
 export type { WeightsReport } from './weights/load-weights.ts'
 
 /** Sources of negatives. */
-export const negatives = { real }
+export const negatives = { real, synthetic, mix }

@@ -117,6 +117,24 @@ export interface NativeTrainerOptions {
   backboneFactor: number
   batchNormMomentum: number
   precision: Precision
+  /** With a flow that is trained in the same steps. */
+  flow?: NativeJointFlowOptions
+}
+
+export interface NativeJointFlowOptions extends NativeFlowTrainerOptions {
+  /** λ of L_flow = L_mle + λ · L_jsd */
+  jsdWeight: number
+  /** Do the losses of the segmenter train the flow, too? */
+  throughSegmentation: boolean
+}
+
+/** A rectangle of one image of a batch, in pixels. */
+export interface NativeWindow {
+  image: number
+  top: number
+  left: number
+  height: number
+  width: number
 }
 
 export interface NativeStepResult {
@@ -125,6 +143,12 @@ export interface NativeStepResult {
   x: number
   d: number
   gradNorm: number
+  /** Of the flow, where samples of it were pasted: L_mle in bits per dimension, L_jsd, norm of its gradient. */
+  mle?: number
+  jsd?: number
+  flowGradNorm?: number
+  /** Share of the sampled values that left the image's range and were clamped. */
+  outside?: number
 }
 
 export interface NativeModel {
@@ -165,7 +189,15 @@ export interface NativeTrainer {
   step(
     images: NativeImages,
     labels: Tensor<Uint8Array> | Tensor<Int32Array>,
-    options: { learningRate: number; gradients?: boolean },
+    options: {
+      learningRate: number
+      gradients?: boolean
+      /** Where samples of the flow go; the labels name these pixels negative already. */
+      windows?: readonly NativeWindow[]
+      /** Of the samples. */
+      seed?: number
+      flowLearningRate?: number
+    },
     cancel?: CancelFlag,
   ): Promise<NativeStepResult & { gradients?: Record<string, Tensor>; logits?: Tensor; oodLogits?: Tensor }>
   readonly steps: number
@@ -191,12 +223,121 @@ export interface NativeKernelJob<R> {
   dispose(): void
 }
 
+/** Everything needed to build a flow; also what its checkpoint's metadata carry. */
+export interface NativeFlowConfig {
+  /** The named configuration it started from, see `flowArchitectures()`. */
+  architecture: string
+  /** Of every dense block: units, layers per unit, channels of the coupling nets. */
+  units: readonly number[]
+  layers: readonly number[]
+  mid: readonly number[]
+  /** Noise channels appended between units. */
+  growth: number
+  /** Dense layers of a coupling net, and the channels that each appends. */
+  netDepth: number
+  netGrowth: number
+  /** Attention heads beside the dense layers. */
+  attention: boolean
+  /** Dequantisation by a flow of its own instead of uniform noise. */
+  variational: boolean
+  /** For the initial weights. */
+  seed: number
+  /** 'cpu', 'cuda', 'cuda:1' */
+  device: string
+}
+
+/** Random numbers of a pass through a flow: from a seed, or given in the order in which they are drawn (N×C×H×W). */
+export type NativeDraws = { seed: number } | { draws: readonly Tensor[] }
+
+/** Patches are Uint8 N×H×W×3; height and width are multiples of `reduction`. */
+export interface NativeFlow {
+  readonly parameterCount: number
+  readonly reduction: number
+  /** Until then there is neither likelihood nor sample. */
+  readonly initialised: boolean
+  readonly config: NativeFlowConfig
+  /** `logProb` N, nats. With `probes`: z at the base, N×C×h×w, and values and log-determinants of every step by name. */
+  logProb(
+    patches: Tensor<Uint8Array>,
+    options: NativeDraws & { probes?: boolean },
+    cancel?: CancelFlag,
+  ): Promise<{ logProb: Tensor<Float64Array>; z?: Tensor; probes?: Record<string, Tensor<TypedArray>> }>
+  /** N×H×W×3: bytes, or continuous values, nominally in [0, 1). `outside`: share of values outside of that range. */
+  sample(
+    options: NativeDraws & { n: number; height: number; width: number; continuous?: boolean },
+    cancel?: CancelFlag,
+  ): Promise<{ patches: Tensor<Uint8Array | Float32Array>; outside: number }>
+  /** Sets every ActNorm from these patches, whatever it was; ln p of that pass. */
+  initialise(
+    patches: Tensor<Uint8Array>,
+    options: NativeDraws,
+    cancel?: CancelFlag,
+  ): Promise<Tensor<Float64Array>>
+  /** |x − f⁻¹(f(x))| in grey levels. */
+  reconstructionError(
+    patches: Tensor<Uint8Array>,
+    options: NativeDraws,
+    cancel?: CancelFlag,
+  ): Promise<{ max: number; mean: number }>
+  /** As of NativeModel. */
+  tensorNames(): string[]
+  tensors(names?: readonly string[]): Promise<Record<string, Tensor<TypedArray>>>
+  loadTensors(
+    tensors: Record<string, Tensor<TypedArray>>,
+    options: { strict: boolean },
+  ): Promise<{ missing: string[]; unexpected: string[] }>
+  loadWeights(
+    path: string,
+    options: { strict: boolean; prefix: string },
+  ): Promise<{ missing: string[]; unexpected: string[] }>
+  save(path: string, metadata: Record<string, string>): Promise<void>
+  dispose(): void
+}
+
+export interface NativeFlowTrainerOptions {
+  /** Adamax */
+  betas: readonly [number, number]
+  eps: number
+  /** Global gradient-norm clip; 0 = off. */
+  clipNorm: number
+}
+
+export interface NativeFlowTrainer {
+  /**
+   * One step on −ln p in bits per dimension; the first one initialises a flow that is not. Rejects with NON_FINITE when
+   * loss or gradient is not finite; the flow is then what it was before the step.
+   */
+  step(
+    patches: Tensor<Uint8Array>,
+    options: NativeDraws & { learningRate: number; gradients?: boolean },
+    cancel?: CancelFlag,
+  ): Promise<{ bitsPerDim: number; gradNorm: number; gradients?: Record<string, Tensor> }>
+  readonly steps: number
+  /** One atomic file: weights (`flow.`), Adamax moments (`exp_avg.`, `exp_inf.`), step counts, metadata. */
+  save(path: string, metadata: Record<string, string>): Promise<void>
+  /** Restores what `save` wrote, into this trainer and its flow. */
+  load(path: string): Promise<Record<string, string>>
+  dispose(): void
+}
+
 export interface NativeAddon {
   info(): NativeInfo
   setThreads(threads: number): void
   architectures(): NativeArchitecture[]
   createModel(config: NativeModelConfig): Promise<NativeModel>
-  createTrainer(model: NativeModel, options: NativeTrainerOptions): NativeTrainer
+  /** With a flow, `options.flow` is needed. */
+  createTrainer(model: NativeModel, options: NativeTrainerOptions, flow?: NativeFlow): NativeTrainer
+  /** The named configurations; seed 0, device 'cpu'. */
+  flowArchitectures(): NativeFlowConfig[]
+  createFlow(config: NativeFlowConfig): Promise<NativeFlow>
+  createFlowTrainer(flow: NativeFlow, options: NativeFlowTrainerOptions): NativeFlowTrainer
+  /** One layer of the flow by itself, for comparisons; layers, sizes and results as in native/core/flow/flow_layer.h. */
+  flowLayer(
+    layer: string,
+    options: NativeDraws & { sizes: Record<string, number> },
+    state: Record<string, Tensor<TypedArray>>,
+    input: Tensor<TypedArray>,
+  ): Promise<Record<string, Tensor<TypedArray>>>
   hybridScore(
     logits: Tensor,
     oodLogits: Tensor,

@@ -15,6 +15,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   demo: async () => (await import('./commands/demo.ts')).command,
   train: async () => (await import('./commands/train.ts')).command,
   finetune: async () => (await import('./commands/finetune.ts')).command,
+  'train-flow': async () => (await import('./commands/train-flow.ts')).command,
   score: async () => (await import('./commands/score.ts')).command,
   calibrate: async () => (await import('./commands/calibrate.ts')).command,
   evaluate: async () => (await import('./commands/evaluate.ts')).command,

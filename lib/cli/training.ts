@@ -47,9 +47,8 @@ export const TRAINING_FLAGS = {
 
 /** Help of {@link TRAINING_FLAGS}: data and folder. */
 export const RUN_HELP: readonly HelpRow[] = [
-  ['data', 'data set, see densehybrid data --help; repeat to join'],
-  ['val', 'measure mIoU on it after every epoch'],
-  ['out', 'folder of the run: model, state, config, log'],
+  ['data', 'data set, see data --help; repeat to join'],
+  ['val,out', 'data for mIoU after every epoch; folder of the run'],
   ['resume,overwrite', 'go on with the run in --out, or replace it'],
 ]
 
@@ -129,10 +128,13 @@ export async function runTraining(
         command.negatives === undefined
           ? `loss ${losses.total.toFixed(3)}`
           : `cls ${losses.cls.toFixed(3)} x ${losses.x.toFixed(2)} d ${losses.d.toFixed(3)}`
+      const flow =
+        losses.mle === undefined ? '' : `mle ${losses.mle.toFixed(2)} jsd ${losses.jsd?.toFixed(3)}`
       const slow = waiting > 0.5 ? `waiting for data ${Math.round(100 * waiting)} %` : ''
       const parts = [
         `epoch ${epoch + 1}/${epochs}`,
         terms,
+        flow,
         measured,
         `${imagesPerSecond.toFixed(1)} img/s`,
         slow,
@@ -164,14 +166,20 @@ export async function openTrainingData(
   signal: AbortSignal,
 ): Promise<{ dataset: Dataset; validation?: Dataset }> {
   const { openDataset } = await import('../data/registry.ts')
-  const { concat } = await import('../data/subset.ts')
-  const all = await Promise.all(options.data.map((spec) => openDataset(spec, { signal })))
-  const dataset = all.length === 1 ? all[0] : concat(all)
+  const dataset = await openJoined(options.data, signal)
   checkLabelled('--data', dataset)
   if (options.val === undefined) return { dataset }
   const validation = await openDataset(options.val, { signal })
   checkLabelled('--val', validation)
   return { dataset, validation }
+}
+
+/** Opens data sets and joins them. */
+export async function openJoined(specs: readonly string[], signal: AbortSignal): Promise<Dataset> {
+  const { openDataset } = await import('../data/registry.ts')
+  const { concat } = await import('../data/subset.ts')
+  const all = await Promise.all(specs.map((spec) => openDataset(spec, { signal })))
+  return all.length === 1 ? all[0] : concat(all)
 }
 
 function checkLabelled(flag: string, { name, classes }: Dataset): void {

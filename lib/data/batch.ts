@@ -1,4 +1,5 @@
 import { DenseHybridError } from '../errors.ts'
+import type { FlowWindow } from '../negatives/types.ts'
 import { type Tensor, tensor } from '../tensor.ts'
 import { checkTensor, invalid } from '../validate.ts'
 import type { Sample } from './dataset.ts'
@@ -11,6 +12,8 @@ export interface Batch {
   readonly labels: Tensor<Uint8Array>
   /** The N ids of the samples. An id occurs twice where a small data set was wrapped around. */
   readonly ids: readonly string[]
+  /** Where samples of a flow go that are left to the trainer; the labels are UNKNOWN_LABEL there already. */
+  readonly windows?: readonly FlowWindow[]
 }
 
 /** One image of a batch: views into the batch's memory. */

@@ -1,6 +1,6 @@
 import { DenseHybridError, throwIfAborted } from '../errors.ts'
 import { pasteInto } from '../negatives/pasting.ts'
-import type { NegativeSource } from '../negatives/types.ts'
+import type { FlowWindow, NegativeSource } from '../negatives/types.ts'
 import { permutation, random } from '../random.ts'
 import { checkInteger, checkNumber, checkOptionNames, invalid } from '../validate.ts'
 import { type Batch, BatchBuilder, checkSample } from './batch.ts'
@@ -38,6 +38,8 @@ export interface EpochOptions {
   readonly signal?: AbortSignal
   /** Every image gets one negative, pasted after the crop. */
   readonly negatives?: NegativeSource
+  /** Leave samples of a flow to the trainer; see {@link PasteOptions}. Default false. */
+  readonly leaveToFlow?: boolean
   /** Number of batches to leave out at the start (they are not read); resumes an epoch. Default 0. */
   readonly start?: number
 }
@@ -107,7 +109,7 @@ export class DataLoader {
    */
   epoch(epoch: number, options: EpochOptions = {}): AsyncIterable<Batch> {
     checkInteger('epoch', epoch, 0)
-    checkOptionNames('DataLoader.epoch', options, ['signal', 'negatives', 'start'])
+    checkOptionNames('DataLoader.epoch', options, ['signal', 'negatives', 'leaveToFlow', 'start'])
     const start = checkInteger('start', options.start ?? 0, 0, this.batchesPerEpoch)
     if (options.negatives !== undefined && typeof options.negatives?.sample !== 'function') {
       throw invalid('negatives', 'a NegativeSource', options.negatives)
@@ -118,7 +120,7 @@ export class DataLoader {
   async *#run(
     epoch: number,
     start: number,
-    { signal, negatives }: EpochOptions,
+    { signal, negatives, leaveToFlow }: EpochOptions,
   ): AsyncGenerator<Batch, void> {
     const limit = createLimiter(this.#options.concurrency)
     const stop = new AbortController()
@@ -127,7 +129,7 @@ export class DataLoader {
     let next = start
     const fill = (count: number) => {
       for (; ahead.length < count && next < this.batchesPerEpoch; next++) {
-        const batch = this.#batch(epoch, next, order, { limit, negatives, signal: stop.signal })
+        const batch = this.#batch(epoch, next, order, { limit, negatives, leaveToFlow, signal: stop.signal })
         batch.catch(() => {}) // it is reported when its turn comes, or never when the loop ends before
         ahead.push(batch)
       }
@@ -163,22 +165,27 @@ export class DataLoader {
     epoch: number,
     index: number,
     order: (position: number) => number,
-    run: { limit: ReturnType<typeof createLimiter>; negatives?: NegativeSource; signal: AbortSignal },
+    run: EpochOptions & { limit: ReturnType<typeof createLimiter>; signal: AbortSignal },
   ): Promise<Batch> {
     const { batchSize, dropLast, seed } = this.#options
     const first = index * batchSize
     const count = dropLast ? batchSize : Math.min(batchSize, this.#dataset.length - first)
     const builder = new BatchBuilder(count)
+    const windows: FlowWindow[][] = Array.from({ length: count }, () => [])
     const load = async (slot: number) => {
       throwIfAborted(run.signal)
       const position = first + slot
       const sample = await this.#sample(order(position), epoch, position, run.signal)
       const item = builder.add(slot, sample)
       if (item === undefined || run.negatives === undefined) return
-      await pasteInto(item, run.negatives, random(seed, PASTE, epoch, position), { signal: run.signal })
+      await pasteInto(item, run.negatives, random(seed, PASTE, epoch, position), {
+        signal: run.signal,
+        ...(run.leaveToFlow && { leave: (window) => windows[slot].push({ image: slot, ...window }) }),
+      })
     }
-    await Promise.all(Array.from({ length: count }, (_, slot) => run.limit(() => load(slot))))
-    return builder.finish()
+    await Promise.all(windows.map((_, slot) => run.limit(() => load(slot))))
+    const batch = builder.finish()
+    return run.leaveToFlow ? { ...batch, windows: windows.flat() } : batch
   }
 
   async #sample(item: number, epoch: number, position: number, signal: AbortSignal): Promise<Sample> {

@@ -6,7 +6,7 @@ import { DenseHybridError, throwIfAborted } from '../errors.ts'
 import { type Random, random } from '../random.ts'
 import { type Tensor, type TypedArray, tensor } from '../tensor.ts'
 import { checkInteger, checkOptionNames, checkTensor, describe, invalid } from '../validate.ts'
-import type { Negative, NegativeSource, TargetSize } from './types.ts'
+import type { FlowNegative, FlowWindow, Negative, NegativeSource, TargetSize } from './types.ts'
 
 /** Typed arrays whose elements are numbers. */
 export type NumberArray = Exclude<TypedArray, BigInt64Array>
@@ -56,6 +56,11 @@ export interface PasteOptions {
   readonly perImage?: number
   /** Default UNKNOWN_LABEL. */
   readonly negativeLabel?: number
+  /**
+   * Leave samples of a flow to the trainer: their pixels are labelled but keep their colours, and the batch says where
+   * they are (`windows`). Default false.
+   */
+  readonly leaveToFlow?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -71,8 +76,15 @@ export async function pasteNegatives(
   source: NegativeSource,
   options: PasteOptions = {},
 ): Promise<Batch> {
-  checkOptionNames('pasteNegatives', options, ['seed', 'keys', 'perImage', 'negativeLabel', 'signal'])
-  const { seed = 0, keys = [], ...rest } = options
+  checkOptionNames('pasteNegatives', options, [
+    'seed',
+    'keys',
+    'perImage',
+    'negativeLabel',
+    'leaveToFlow',
+    'signal',
+  ])
+  const { seed = 0, keys = [], leaveToFlow = false, ...rest } = options
   checkInteger('seed', seed, 0)
   const images = copy(checkTensor('batch.images', batch?.images, Uint8Array, 4))
   const labels = copy(checkTensor('batch.labels', batch.labels, Uint8Array, 3))
@@ -82,10 +94,20 @@ export async function pasteNegatives(
   }
   if (typeof source?.sample !== 'function') throw invalid('source', 'a NegativeSource', source)
   const limit = createLimiter(4)
+  const windows: FlowWindow[][] = Array.from({ length: images.shape[0] }, () => [])
   const pasteAt = (index: number) =>
-    pasteInto(batchItem(images, labels, index), source, random(seed, ...keys, index), rest)
-  await Promise.all(Array.from({ length: images.shape[0] }, (_, index) => limit(() => pasteAt(index))))
-  return { images, labels, ids: batch.ids }
+    pasteInto(batchItem(images, labels, index), source, random(seed, ...keys, index), {
+      ...rest,
+      ...(leaveToFlow && { leave: (window) => windows[index].push({ image: index, ...window }) }),
+    })
+  await Promise.all(windows.map((_, index) => limit(() => pasteAt(index))))
+  return { images, labels, ids: batch.ids, ...(leaveToFlow && { windows: windows.flat() }) }
+}
+
+/** Options of {@link pasteInto}. */
+export interface PasteIntoOptions extends Pick<PasteOptions, 'perImage' | 'negativeLabel' | 'signal'> {
+  /** Told where samples of a flow go, which are then left to the trainer. */
+  readonly leave?: (window: Omit<FlowWindow, 'image'>) => void
 }
 
 /**
@@ -97,7 +119,7 @@ export async function pasteInto(
   target: BatchItem,
   source: NegativeSource,
   rng: Random,
-  options: Pick<PasteOptions, 'perImage' | 'negativeLabel' | 'signal'> = {},
+  options: PasteIntoOptions = {},
 ): Promise<number> {
   const perImage = checkInteger('perImage', options.perImage ?? 1, 1)
   const label = checkInteger('negativeLabel', options.negativeLabel ?? UNKNOWN_LABEL, 0, 255)
@@ -105,10 +127,17 @@ export async function pasteInto(
   let pasted = 0
   for (let i = 0; i < perImage; i++) {
     throwIfAborted(options.signal)
-    const negative = await drawNegative(source, rng, { height, width }, options.signal)
+    const negative = await drawNegative(source, rng, { height, width }, options)
     throwIfAborted(options.signal)
-    const top = rng.integer(0, height - negative.mask.shape[0])
-    const left = rng.integer(0, width - negative.mask.shape[1])
+    const [h, w] = 'flow' in negative ? [negative.height, negative.width] : negative.mask.shape
+    const top = rng.integer(0, height - h)
+    const left = rng.integer(0, width - w)
+    if ('flow' in negative) {
+      markWindow(target.labels, top, left, h, w, label)
+      options.leave?.({ top, left, height: h, width: w })
+      pasted += h * w
+      continue
+    }
     paste(target.image, target.labels, negative.image, negative.mask, top, left, label)
     pasted += countPixels(negative.mask)
   }
@@ -122,14 +151,27 @@ export function countPixels(mask: Tensor<Uint8Array>): number {
   return count
 }
 
-/** One negative of `source`, checked, and made smaller (keeping its proportions) where it is larger than `target`. */
+/**
+ * One negative of `source`, checked, and made smaller (keeping its proportions) where it is larger than `target`. A sample
+ * of a flow only where it may be left to the trainer.
+ */
 async function drawNegative(
   source: NegativeSource,
   rng: Random,
   target: TargetSize,
-  signal: AbortSignal | undefined,
-): Promise<Negative> {
-  let negative = checkNegative(source, await source.sample(rng, target, { signal }))
+  { signal, leave }: PasteIntoOptions,
+): Promise<Negative | FlowNegative> {
+  const planned = leave === undefined ? undefined : source.plan?.(rng, target, { signal })
+  const given = await (planned ?? source.sample(rng, target, { signal }))
+  if ('flow' in given) {
+    if (given.height <= target.height && given.width <= target.width) return given
+    throw invalid(
+      `negative of ${source.name}`,
+      `at most ${target.width}×${target.height} pixels`,
+      `${given.width}×${given.height}`,
+    )
+  }
+  let negative = checkNegative(source, given)
   const [height, width] = negative.mask.shape
   const factor = Math.min(target.height / height, target.width / width)
   if (factor < 1) {
@@ -210,6 +252,19 @@ function paste(
       for (let c = 0; c < channels; c++) image.data[to * channels + c] = patch.data[from * channels + c]
     }
   }
+}
+
+function markWindow(
+  labels: Tensor<Uint8Array>,
+  top: number,
+  left: number,
+  height: number,
+  width: number,
+  label: number,
+): void {
+  const stride = labels.shape[1]
+  for (let y = top; y < top + height; y++)
+    labels.data.fill(label, y * stride + left, y * stride + left + width)
 }
 
 function copy<T extends TypedArray>(source: Tensor<T>): Tensor<T> {

@@ -1,3 +1,4 @@
+import type { DenseFlow } from '../dense-flow.ts'
 import type { Random } from '../random.ts'
 import type { Tensor } from '../tensor.ts'
 
@@ -15,6 +16,24 @@ export interface TargetSize {
   readonly width: number
 }
 
+/** A negative of which only the size is decided: a rectangle that a flow will sample. */
+export interface FlowNegative {
+  readonly flow: DenseFlow
+  /** In pixels; multiples of the flow's reduction. */
+  readonly height: number
+  readonly width: number
+}
+
+/** A rectangle of one image of a batch, in pixels, that a sample of a flow will fill. */
+export interface FlowWindow {
+  /** Index in the batch. */
+  readonly image: number
+  readonly top: number
+  readonly left: number
+  readonly height: number
+  readonly width: number
+}
+
 /** Where negatives come from: an auxiliary data set, a flow, or generated shapes. */
 export interface NegativeSource {
   /** For messages, e.g. "folder coco (instance)". */
@@ -24,4 +43,11 @@ export interface NegativeSource {
    * Rejects with EMPTY when the source has nothing that fits.
    */
   sample(rng: Random, target: TargetSize, options?: { signal?: AbortSignal }): Promise<Negative>
+  /** The flow whose samples are among the negatives. */
+  readonly flow?: DenseFlow
+  /**
+   * For joint training: as `sample`, but a sample of the flow is left to the trainer, which keeps its graph. Needed where
+   * there is a `flow`.
+   */
+  plan?(rng: Random, target: TargetSize, options?: { signal?: AbortSignal }): Promise<Negative | FlowNegative>
 }

@@ -1,5 +1,6 @@
 import type { NativeTrainerOptions, Precision } from '../binding/native.ts'
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
+import { DenseFlow } from '../dense-flow.ts'
 import type { NegativeSource } from '../negatives/types.ts'
 import { checkInteger, checkNumber, checkOneOf, checkOptionNames, invalid } from '../validate.ts'
 import { SCHEDULES, type ScheduleName } from './schedule.ts'
@@ -18,6 +19,18 @@ export interface TrainerOptions {
    * `UNKNOWN_LABEL`), nothing is pasted. A batch without any negative gives L_x = 0.
    */
   readonly negatives?: NegativeSource | null
+  /**
+   * The flow of the negatives, to be trained in the same steps: L_flow = L_mle + λ · L_jsd (METHOD §4), where L_mle is
+   * that of the crops which its samples replace and L_jsd that of the pasted pixels. Absent: a flow among the negatives
+   * stays as it is.
+   */
+  readonly flow?: DenseFlow
+  /** Of the flow; constant. Default 1e-5. */
+  readonly flowLearningRate?: number
+  /** λ, weight of L_jsd. Default 0.03. */
+  readonly jsdWeight?: number
+  /** Do the losses of the segmenter train the flow, too, through the pasted pixels? Default false. */
+  readonly flowThroughSegmentation?: boolean
   /** β_x, weight of L_x. Default 0.03. */
   readonly betaX?: number
   /** β_d, weight of L_d. Default 10 · betaX. */
@@ -34,7 +47,7 @@ export interface TrainerOptions {
   readonly eps?: number
   /** Default 0. */
   readonly weightDecay?: number
-  /** Largest global norm of the gradient; 0 = not clipped. Default 0. */
+  /** Largest global norm of the gradient, of segmenter and flow each; 0 = not clipped. Default 0. */
   readonly clipNorm?: number
   /** Default 0.01. */
   readonly batchNormMomentum?: number
@@ -55,11 +68,15 @@ export interface TrainerOptions {
 }
 
 /** All options of a trainer with their values; plain JSON, stored in its state. */
-export type ResolvedTrainerOptions = Required<Omit<TrainerOptions, 'negatives'>>
+export type ResolvedTrainerOptions = Required<Omit<TrainerOptions, 'negatives' | 'flow'>>
 
 const OPTION_NAMES = [
   'objective',
   'negatives',
+  'flow',
+  'flowLearningRate',
+  'jsdWeight',
+  'flowThroughSegmentation',
   'betaX',
   'betaD',
   'learningRate',
@@ -84,6 +101,7 @@ export function resolveTrainerOptions(options: TrainerOptions): ResolvedTrainerO
   checkOptionNames('Trainer', options, OPTION_NAMES)
   const objective = checkOneOf('objective', options.objective, ['closed-set', 'hybrid'])
   checkNegatives(objective, options.negatives)
+  checkFlow(options)
   const betaX = checkNumber('betaX', options.betaX ?? 0.03, 0)
   const learningRate = checkNumber(
     'learningRate',
@@ -94,6 +112,12 @@ export function resolveTrainerOptions(options: TrainerOptions): ResolvedTrainerO
   const minLearningRate = options.minLearningRate ?? Math.min(1e-7, learningRate)
   return {
     objective,
+    flowLearningRate: checkNumber('flowLearningRate', options.flowLearningRate ?? 1e-5, 0),
+    jsdWeight: checkNumber('jsdWeight', options.jsdWeight ?? 0.03, 0),
+    flowThroughSegmentation: checkBoolean(
+      'flowThroughSegmentation',
+      options.flowThroughSegmentation ?? false,
+    ),
     betaX,
     betaD: checkNumber('betaD', options.betaD ?? 10 * betaX, 0),
     learningRate,
@@ -138,7 +162,31 @@ export function nativeTrainerOptions(options: ResolvedTrainerOptions): NativeTra
     backboneFactor,
     batchNormMomentum,
     precision,
+    flow: {
+      jsdWeight: options.jsdWeight,
+      throughSegmentation: options.flowThroughSegmentation,
+      betas: FLOW_BETAS,
+      eps: FLOW_EPS,
+      clipNorm,
+    },
   }
+}
+
+// Adamax, as the authors' release sets it.
+const FLOW_BETAS = [0.9, 0.999] as const
+const FLOW_EPS = 1e-7
+
+function checkFlow({ flow, negatives }: TrainerOptions): void {
+  if (flow === undefined) return
+  if (!(flow instanceof DenseFlow)) throw invalid('flow', 'a DenseFlow', flow)
+  // Without a source the batches say where samples go.
+  if (negatives === null || negatives?.flow === flow) return
+  throw invalid(
+    'flow',
+    'the flow of the negatives',
+    negatives?.flow === undefined ? 'a flow, but negatives without one' : 'another flow',
+    'Give negatives.synthetic(flow), or negatives.mix(…) with it.',
+  )
 }
 
 function checkNegatives(objective: Objective, negatives: unknown): void {
@@ -164,7 +212,8 @@ function checkNegatives(objective: Objective, negatives: unknown): void {
   }
 }
 
-function checkBetas(betas: unknown): readonly [number, number] {
+/** Checks the two decay rates of Adam or Adamax, each in [0, 1). */
+export function checkBetas(betas: unknown): readonly [number, number] {
   if (!Array.isArray(betas) || betas.length !== 2) throw invalid('betas', 'two numbers', betas)
   for (const [i, beta] of betas.entries()) {
     if (!(checkNumber(`betas[${i}]`, beta, 0, 1) < 1)) throw invalid(`betas[${i}]`, 'a number below 1', beta)

@@ -7,7 +7,16 @@ export interface Losses {
   readonly x: number
   /** L_d; 0 for the closed-set objective */
   readonly d: number
+  /** L_mle of the flow in bits per dimension; like the next two over the steps with samples of the flow alone. */
+  readonly mle?: number
+  /** L_jsd, from 0 to ln 2 */
+  readonly jsd?: number
+  /** Share of the flow's values that left the image's range and were clamped. */
+  readonly outside?: number
 }
+
+const TERMS = ['total', 'cls', 'x', 'd'] as const
+const FLOW_TERMS = ['mle', 'jsd', 'outside'] as const
 
 /** Told to `onProgress` after every step. */
 export interface TrainingProgress {
@@ -47,22 +56,38 @@ export interface LossSums {
   cls: number
   x: number
   d: number
+  /** Steps with samples of the flow, and the sums of their terms. */
+  flowSteps: number
+  mle: number
+  jsd: number
+  outside: number
 }
 
 /** Sums over no steps. */
 export function emptySums(): LossSums {
-  return { steps: 0, total: 0, cls: 0, x: 0, d: 0 }
+  return { steps: 0, total: 0, cls: 0, x: 0, d: 0, flowSteps: 0, mle: 0, jsd: 0, outside: 0 }
 }
 
 /** Adds one step's losses. */
 export function addLosses(sums: LossSums, losses: Losses): void {
   sums.steps++
-  for (const term of ['total', 'cls', 'x', 'd'] as const) sums[term] += losses[term]
+  for (const term of TERMS) sums[term] += losses[term]
+  if (losses.mle === undefined) return
+  sums.flowSteps++
+  for (const term of FLOW_TERMS) sums[term] += losses[term] as number
 }
 
 /** Means over the steps; NaN over no steps. */
-export function meanLosses({ steps, total, cls, x, d }: LossSums): Losses {
-  return { total: total / steps, cls: cls / steps, x: x / steps, d: d / steps }
+export function meanLosses(sums: LossSums): Losses {
+  const { steps, flowSteps } = sums
+  const means = { total: sums.total / steps, cls: sums.cls / steps, x: sums.x / steps, d: sums.d / steps }
+  if (flowSteps === 0) return means
+  return {
+    ...means,
+    mle: sums.mle / flowSteps,
+    jsd: sums.jsd / flowSteps,
+    outside: sums.outside / flowSteps,
+  }
 }
 
 /** Images per second and share of waiting over the last steps. */

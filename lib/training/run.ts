@@ -26,9 +26,14 @@ interface RunningTrainer {
   readonly state: TrainerState
   readonly segmenter: Segmenter
   readonly negatives: NegativeSource | undefined
+  /** Are samples of a flow left to the trainer? */
+  readonly leaveToFlow: boolean
   step(batch: Batch, learningRate: number): Promise<NativeStepResult>
   save(dir: string): Promise<void>
 }
+
+/** Where a run stands: completed epochs, and batches of the running one. */
+type Position = Pick<TrainerState, 'epoch' | 'batch' | 'batchesPerEpoch'>
 
 /** Trains from where the state stands to the end of the plan; see `Trainer#fit`. */
 export async function runTraining(
@@ -57,15 +62,24 @@ export async function runTraining(
 }
 
 async function trainEpoch(loader: TrainingLoader, plan: FitPlan, trainer: RunningTrainer): Promise<void> {
-  const { state, negatives } = trainer
+  const { state, negatives, leaveToFlow } = trainer
   const { epochs, steps, signal } = plan
   const meter = new RateMeter()
   let asked = performance.now()
-  for await (const batch of loader.epoch(state.epoch, { signal, negatives, start: state.batch })) {
+  for await (const batch of loader.epoch(state.epoch, {
+    signal,
+    negatives,
+    start: state.batch,
+    ...(leaveToFlow && { leaveToFlow }),
+  })) {
     const started = performance.now()
     const learningRate = learningRateAt(completed(plan, state), plan, state)
     // Not cancelled by the signal: a step is finished, so that the state always lies between two steps.
-    const { gradNorm, ...losses } = await trainer.step(batch, learningRate).catch((error) => {
+    const {
+      gradNorm,
+      flowGradNorm: _,
+      ...losses
+    } = await trainer.step(batch, learningRate).catch((error) => {
       throw whileTraining(error, plan, state, batch)
     })
     state.batch++
@@ -106,7 +120,7 @@ async function finishEpoch(plan: FitPlan, { state, segmenter }: RunningTrainer):
 }
 
 /** Completed steps of the run. Steps taken outside of `fit` do not count. */
-function completed(plan: FitPlan, state: TrainerState): number {
+export function completed(plan: Pick<FitPlan, 'batchesPerEpoch'>, state: Position): number {
   return state.epoch * plan.batchesPerEpoch + state.batch
 }
 
@@ -115,7 +129,7 @@ function learningRateAt(step: number, { epochs, steps }: FitPlan, state: Trainer
 }
 
 /** An epoch can only be resumed with the batches that it began with. */
-function checkSameLoader(plan: FitPlan, state: TrainerState): void {
+export function checkSameLoader(plan: Pick<FitPlan, 'batchesPerEpoch'>, state: Position): void {
   if (state.batch === 0 || state.batchesPerEpoch === plan.batchesPerEpoch) return
   throw invalid(
     'loader.batchesPerEpoch',

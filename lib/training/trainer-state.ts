@@ -11,7 +11,21 @@ export const STATE_FILE = 'trainer.safetensors'
 /** The file in a run's folder with the model alone. */
 export const MODEL_FILE = 'model.safetensors'
 
-const losses = z.object({ total: z.number(), cls: z.number(), x: z.number(), d: z.number() })
+/** The file in a run's folder with the flow alone, where one is trained. */
+export const FLOW_FILE = 'flow.safetensors'
+
+const losses = z.object({
+  total: z.number(),
+  cls: z.number(),
+  x: z.number(),
+  d: z.number(),
+  mle: z.number().optional(),
+  jsd: z.number().optional(),
+  outside: z.number().optional(),
+})
+
+/** Absent in states of older versions. */
+const count = z.number().default(0)
 
 const stateSchema = z.object({
   format: z.literal(1),
@@ -24,7 +38,15 @@ const stateSchema = z.object({
   batch: z.number().int().min(0),
   step: z.number().int().min(0),
   batchesPerEpoch: z.number().int().min(1).optional(),
-  sums: losses.extend({ steps: z.number().int().min(0) }),
+  /** Was a flow trained, too? */
+  flow: z.boolean().default(false),
+  sums: losses.extend({
+    steps: z.number().int().min(0),
+    flowSteps: count,
+    mle: count,
+    jsd: count,
+    outside: count,
+  }),
   history: z.array(
     z.object({
       epoch: z.number().int().min(0),

@@ -8,11 +8,13 @@ import { encodeMetadata, readCheckpointMetadata } from '../checkpoint.ts'
 import type { Batch } from '../data/batch.ts'
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
 import { fileError } from '../data/read-bytes.ts'
+import { type DenseFlow, insideOfFlow } from '../dense-flow.ts'
 import { DenseHybridError } from '../errors.ts'
 import { checkImages, checkLabels } from '../images.ts'
 import { checkDevice, checkPrecision } from '../model-settings.ts'
 import { pasteNegatives } from '../negatives/pasting.ts'
-import type { NegativeSource } from '../negatives/types.ts'
+import type { FlowWindow, NegativeSource } from '../negatives/types.ts'
+import { random } from '../random.ts'
 import { buildSegmenter, insideOf, type Segmenter } from '../segmenter.ts'
 import { checkNumber, checkOptionNames, invalid } from '../validate.ts'
 import { type FitOptions, planFit, type TrainingLoader } from './fit-options.ts'
@@ -27,6 +29,7 @@ import { runTraining, type TrainingResult } from './run.ts'
 import {
   decodeTrainerState,
   encodeTrainerState,
+  FLOW_FILE,
   MODEL_FILE,
   STATE_FILE,
   type TrainerState,
@@ -36,6 +39,8 @@ import {
 export interface ResumeOptions {
   /** The source that the run had; required when it had one. */
   readonly negatives?: NegativeSource | null
+  /** The flow that the run trained, of the same configuration; its weights come from the run. */
+  readonly flow?: DenseFlow
   /** Default: the run's. */
   readonly device?: string
   /** Default: the run's. */
@@ -56,6 +61,7 @@ export class Trainer {
   readonly segmenter: Segmenter
   readonly options: ResolvedTrainerOptions
   readonly #negatives: NegativeSource | undefined
+  readonly #flow: DenseFlow | undefined
   readonly #native: NativeTrainer
   // Never replaced while `fit` runs: it shares the object.
   #state: TrainerState
@@ -70,11 +76,16 @@ export class Trainer {
     this.options = resolveTrainerOptions(options)
     this.segmenter = segmenter
     this.#negatives = options.negatives ?? undefined
-    this.#native = callNative(() => loadNative().createTrainer(model, nativeTrainerOptions(this.options)))
+    this.#flow = options.flow
+    const flow = options.flow && insideOfFlow(options.flow)
+    this.#native = callNative(() =>
+      loadNative().createTrainer(model, nativeTrainerOptions(this.options), flow),
+    )
     this.#state = {
       format: 1,
       options: this.options,
       negatives: this.#negatives?.name,
+      flow: this.#flow !== undefined,
       device: segmenter.device,
       segmenterPrecision: segmenter.precision,
       epoch: 0,
@@ -94,19 +105,20 @@ export class Trainer {
    */
   static async resume(dir: string, options: ResumeOptions = {}): Promise<Trainer> {
     if (typeof dir !== 'string' || dir === '') throw invalid('dir', 'the path of a folder', dir)
-    checkOptionNames('Trainer.resume', options, ['negatives', 'device', 'precision'])
+    checkOptionNames('Trainer.resume', options, ['negatives', 'flow', 'device', 'precision'])
     const native = loadNative()
     const path = join(dir, STATE_FILE)
     const metadata = await readCheckpointMetadata(native, path)
     const header = await withCancel(undefined, () => native.readSafetensorsHeader(path))
     const state = decodeTrainerState(header.metadata, path)
+    checkSameFlow(state, options.flow)
     const device = checkDevice(native, options.device ?? state.device)
     const precision = checkPrecision(options.precision ?? state.options.precision)
     const segmenter = await buildSegmenter(metadata, device, options.precision ?? state.segmenterPrecision)
     try {
       // A run without a source, objective hybrid or not, has null; one with a source must get it again.
       const negatives = options.negatives ?? (state.negatives === undefined ? null : undefined)
-      const trainer = new Trainer(segmenter, { ...state.options, precision, negatives })
+      const trainer = new Trainer(segmenter, { ...state.options, precision, negatives, flow: options.flow })
       const { epoch, batch, step, batchesPerEpoch, sums, history } = state
       trainer.#state = { ...trainer.#state, epoch, batch, step, batchesPerEpoch, sums, history }
       await withCancel(undefined, () => trainer.#native.load(path))
@@ -155,6 +167,7 @@ export class Trainer {
         state: this.#state,
         segmenter: this.segmenter,
         negatives: this.#negatives,
+        leaveToFlow: this.#flow !== undefined,
         step: (batch, learningRate) => this.#step(batch, learningRate),
         save: (dir) => this.#save(dir),
       }),
@@ -210,7 +223,7 @@ export class Trainer {
     const labels = checkLabels(batch.labels, images, this.segmenter.classes.length, special)
     const inside = this.#inside()
     const result = await withCancel(signal, (cancel) =>
-      this.#native.step(images, labels, { learningRate }, cancel),
+      this.#native.step(images, labels, { learningRate, ...this.#flowStep(batch) }, cancel),
     )
     this.#state.step++
     const hybrid = inside.metadata.hybrid || this.options.objective === 'hybrid'
@@ -218,14 +231,29 @@ export class Trainer {
     return result
   }
 
+  /** What the native step is told about samples of the flow; they depend on `seed` and the number of the step. */
+  #flowStep(batch: Batch): { windows?: readonly FlowWindow[]; seed?: number; flowLearningRate?: number } {
+    const { windows } = batch
+    if (windows === undefined || windows.length === 0) return {}
+    if (this.#flow === undefined) throw invalid('batch.windows', 'none (this trainer has no flow)', windows)
+    const { seed, flowLearningRate } = this.options
+    return {
+      windows,
+      flowLearningRate,
+      seed: random(seed, FLOW_SAMPLES, this.#state.step).integer(0, 2 ** 31 - 1),
+    }
+  }
+
   #lacksNegatives(batch: Batch): boolean {
-    return this.#negatives !== undefined && !batch?.labels?.data?.includes(UNKNOWN_LABEL)
+    if (this.#negatives === undefined || batch?.windows !== undefined) return false
+    return !batch?.labels?.data?.includes(UNKNOWN_LABEL)
   }
 
   #paste(batch: Batch, signal?: AbortSignal): Promise<Batch> {
     const { seed } = this.options
     const source = this.#negatives as NegativeSource
-    return pasteNegatives(batch, source, { seed, keys: [this.#state.step], signal })
+    const leaveToFlow = this.#flow !== undefined
+    return pasteNegatives(batch, source, { seed, keys: [this.#state.step], leaveToFlow, signal })
   }
 
   async #save(dir: string): Promise<void> {
@@ -236,5 +264,16 @@ export class Trainer {
     const entries = { ...model, ...encodeTrainerState(this.#state) }
     await withCancel(undefined, () => this.#native.save(join(dir, STATE_FILE), entries))
     await this.segmenter.save(join(dir, MODEL_FILE))
+    await this.#flow?.save(join(dir, FLOW_FILE))
   }
+}
+
+// The purpose of a stream of draws.
+const FLOW_SAMPLES = 1
+
+function checkSameFlow(state: TrainerState, flow: DenseFlow | undefined): void {
+  if (state.flow === (flow !== undefined)) return
+  if (state.flow)
+    throw invalid('flow', 'the flow that this run trains', flow, `DenseFlow.load its ${FLOW_FILE}.`)
+  throw invalid('flow', 'none (this run trains no flow)', flow)
 }

@@ -1,7 +1,4 @@
-import { appendFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import writeFileAtomic from 'write-file-atomic'
-import { fileError } from '../data/read-bytes.ts'
+import { LineLog } from './line-log.ts'
 import { addLosses, emptySums, type Losses, meanLosses, type TrainingProgress } from './progress.ts'
 
 /** One line of log.jsonl: the means since the line before. */
@@ -31,21 +28,19 @@ export interface EpochLine {
 
 /** Writes log.jsonl of a training run: one line every `every` steps and one for each validation. */
 export class TrainingLog {
-  readonly #path: string
+  readonly #lines: LineLog
   readonly #every: number
   #sums = emptySums()
   #step = 0
 
   constructor(path: string, every: number) {
-    this.#path = path
+    this.#lines = new LineLog(path)
     this.#every = every
   }
 
   /** Removes the lines behind `step`: a resumed run writes them again. */
   async rewind(step: number): Promise<void> {
-    const text = await readFile(this.#path, 'utf8').catch(() => '')
-    const kept = text.split('\n').filter((line) => line !== '' && stepOf(line) <= step)
-    await writeFileAtomic(this.#path, kept.map((line) => `${line}\n`).join(''))
+    await this.#lines.rewind(step)
   }
 
   /** Takes one step. */
@@ -75,18 +70,6 @@ export class TrainingLog {
   }
 
   #write(line: StepLine | EpochLine): void {
-    try {
-      appendFileSync(this.#path, `${JSON.stringify(line)}\n`)
-    } catch (error) {
-      throw fileError(this.#path, error)
-    }
-  }
-}
-
-function stepOf(line: string): number {
-  try {
-    return (JSON.parse(line) as { step: number }).step
-  } catch {
-    return Number.POSITIVE_INFINITY // a line that was cut when the process ended
+    this.#lines.write(line)
   }
 }

@@ -1,9 +1,7 @@
-import { access, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import type { Dataset } from '../data/dataset.ts'
 import { DataLoader, type DataLoaderOptions } from '../data/loader.ts'
-import { fileError, readJson } from '../data/read-bytes.ts'
 import { DenseHybridError } from '../errors.ts'
 import { measureClosedSet } from '../evaluation/evaluate-model.ts'
 import type { NegativeSource } from '../negatives/types.ts'
@@ -11,6 +9,7 @@ import type { Segmenter } from '../segmenter.ts'
 import { checkInteger } from '../validate.ts'
 import type { TrainerOptions } from './options.ts'
 import type { EpochRecord, Losses, TrainingProgress } from './progress.ts'
+import { prepareRunFolder, type RunFolderOptions } from './run-folder.ts'
 import { Trainer } from './trainer.ts'
 import { MODEL_FILE, STATE_FILE } from './trainer-state.ts'
 import { TrainingLog } from './training-log.ts'
@@ -24,11 +23,7 @@ export const RUN_FILES = {
 } as const
 
 /** Options of {@link trainInFolder}. Exactly one of `epochs` and `steps` is given. */
-export interface TrainingRunOptions {
-  /** Folder of the run. */
-  readonly dir: string
-  /** `new`: there must be no run yet; `overwrite`: an old one is removed; `resume`: it goes on. */
-  readonly mode: 'new' | 'overwrite' | 'resume'
+export interface TrainingRunOptions extends RunFolderOptions {
   /** Makes the model to be trained; not called when a run is resumed. */
   readonly createSegmenter: () => Promise<Segmenter>
   /** Labels must be those of the model. */
@@ -43,10 +38,6 @@ export interface TrainingRunOptions {
   readonly trainer: Omit<TrainerOptions, 'negatives'>
   readonly epochs?: number
   readonly steps?: number
-  /** Written to config.json. */
-  readonly config: Readonly<Record<string, unknown>>
-  /** Names in `config` that may differ when the run is resumed. */
-  readonly changeable?: readonly string[]
   /** Steps between two lines of log.jsonl. Default 10. */
   readonly logEvery?: number
   readonly signal?: AbortSignal
@@ -78,7 +69,7 @@ export async function trainInFolder(options: TrainingRunOptions): Promise<Traini
   const { dir, mode, dataset, validation, signal } = options
   const loader = new DataLoader(dataset, options.loader)
   const logEvery = checkInteger('logEvery', options.logEvery ?? 10, 1)
-  await prepareFolder(options)
+  await prepareRunFolder(options, RUN_FILES)
   const trainer = mode === 'resume' ? await resumeTrainer(options) : await newTrainer(options)
   const { segmenter } = trainer
   try {
@@ -122,8 +113,14 @@ async function newTrainer({ createSegmenter, trainer, negatives }: TrainingRunOp
   }
 }
 
-async function resumeTrainer({ dir, negatives, dataset, device }: TrainingRunOptions): Promise<Trainer> {
-  const trainer = await Trainer.resume(dir, { ...(negatives && { negatives }), ...(device && { device }) })
+async function resumeTrainer(options: TrainingRunOptions): Promise<Trainer> {
+  const { dir, negatives, dataset, device } = options
+  const { flow } = options.trainer
+  const trainer = await Trainer.resume(dir, {
+    ...(negatives && { negatives }),
+    ...(flow && { flow }),
+    ...(device && { device }),
+  })
   const { classes } = trainer.segmenter
   if (classes.length === dataset.classes.length && classes.every((name, k) => name === dataset.classes[k]))
     return trainer
@@ -133,54 +130,5 @@ async function resumeTrainer({ dir, negatives, dataset, device }: TrainingRunOpt
     'INVALID_ARGUMENT',
     `The run in ${dir} has the classes ${classes.join(', ')}, but ${dataset.name} has ${dataset.classes.join(', ')}.`,
     { hint: 'Resume with the same data and the same held-out classes.' },
-  )
-}
-
-async function prepareFolder(options: TrainingRunOptions): Promise<void> {
-  const { dir, mode } = options
-  const paths = Object.values(RUN_FILES).map((name) => join(dir, name))
-  const existing = await Promise.all(paths.map(exists))
-  if (mode === 'resume') {
-    if (!(await exists(join(dir, RUN_FILES.state)))) {
-      throw new DenseHybridError('NOT_FOUND', `There is no run in ${dir} to resume (no ${RUN_FILES.state}).`)
-    }
-    return checkSameConfig(options)
-  }
-  const first = paths.find((_, i) => existing[i])
-  if (first !== undefined && mode === 'new') {
-    throw new DenseHybridError('INVALID_ARGUMENT', `${dir} already holds a run (${first}).`, {
-      hint: 'Go on with it (--resume), replace it (--overwrite), or choose another folder.',
-    })
-  }
-  try {
-    await mkdir(dir, { recursive: true })
-    for (const path of paths) await rm(path, { force: true })
-  } catch (error) {
-    throw fileError(dir, error)
-  }
-}
-
-/** A resumed run keeps its optimiser and data options; silently ignoring changed ones would mislead. */
-async function checkSameConfig({ dir, config, changeable = [] }: TrainingRunOptions): Promise<void> {
-  const path = join(dir, RUN_FILES.config)
-  if (!(await exists(path))) return
-  const before = (await readJson(path)) as Record<string, unknown>
-  for (const name of new Set([...Object.keys(before), ...Object.keys(config)])) {
-    const [was, is] = [before[name], config[name]].map((value) => JSON.stringify(value) ?? 'not set')
-    if (was === is || changeable.includes(name)) continue
-    throw new DenseHybridError(
-      'INVALID_ARGUMENT',
-      `The run in ${dir} was started with ${name} ${was}, not ${is}.`,
-      {
-        hint: `A resumed run keeps its options; leave out ${name}, or start a new run.`,
-      },
-    )
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
   )
 }

@@ -3,6 +3,8 @@
 #include "functions.h"
 #include "napi_config.h"
 #include "wrap_kernel_job.h"
+#include "wrap_flow.h"
+#include "wrap_flow_trainer.h"
 #include "wrap_model.h"
 #include "wrap_trainer.h"
 
@@ -18,11 +20,17 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   ModelWrap::define(env);
   TrainerWrap::define(env);
   KernelJobWrap::define(env);
+  FlowWrap::define(env);
+  FlowTrainerWrap::define(env);
   exports.Set("info", Napi::Function::New<info>(env, "info"));
   exports.Set("setThreads", Napi::Function::New<set_threads>(env, "setThreads"));
   exports.Set("architectures", Napi::Function::New<ModelWrap::list_architectures>(env, "architectures"));
   exports.Set("createModel", Napi::Function::New<ModelWrap::create>(env, "createModel"));
   exports.Set("createTrainer", Napi::Function::New<TrainerWrap::create>(env, "createTrainer"));
+  exports.Set("flowArchitectures", Napi::Function::New<FlowWrap::list_architectures>(env, "flowArchitectures"));
+  exports.Set("createFlow", Napi::Function::New<FlowWrap::create>(env, "createFlow"));
+  exports.Set("createFlowTrainer", Napi::Function::New<FlowTrainerWrap::create>(env, "createFlowTrainer"));
+  exports.Set("flowLayer", Napi::Function::New<run_flow_layer_job>(env, "flowLayer"));
   exports.Set("hybridScore", Napi::Function::New<run_hybrid_score>(env, "hybridScore"));
   exports.Set("hybridLoss", Napi::Function::New<run_hybrid_loss>(env, "hybridLoss"));
   exports.Set("prepareHybridScore", Napi::Function::New<KernelJobWrap::prepare_score>(env, "prepareHybridScore"));

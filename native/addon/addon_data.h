@@ -16,6 +16,8 @@ struct AddonData {
   Napi::FunctionReference model_constructor;
   Napi::FunctionReference trainer_constructor;
   Napi::FunctionReference kernel_job_constructor;
+  Napi::FunctionReference flow_constructor;
+  Napi::FunctionReference flow_trainer_constructor;
 
   static AddonData& of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }
 };

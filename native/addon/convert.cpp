@@ -1,5 +1,6 @@
 #include "convert.h"
 
+#include <ATen/Context.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
@@ -172,6 +173,21 @@ bool optional_bool(const Napi::Object& options, const char* name, bool fallback)
 Napi::Object required_object(const Napi::Value& value, const char* name) {
   if (!value.IsObject()) throw_invalid(value.Env(), std::string("Expected an object for ") + name + ".");
   return value.As<Napi::Object>();
+}
+
+at::Device device_argument(const Napi::Object& options) {
+  const std::string name = required_string(options, "device");
+  at::Device device = at::kCPU;
+  try {
+    device = at::Device(name);
+  } catch (const c10::Error&) {
+    throw_invalid(options.Env(), "Unknown device " + name + ".");
+  }
+  if (device.is_cuda() && !at::hasCUDA()) {
+    throw to_js_error(options.Env(), {"INVALID_ARGUMENT", "There is no CUDA device for " + name + ".",
+                                      "Use the device cpu; `npx densehybrid doctor` says what is missing for CUDA."});
+  }
+  return device;
 }
 
 const uint8_t* cancel_argument(const Napi::Value& value, std::vector<Napi::ObjectReference>& references) {

@@ -42,6 +42,9 @@ std::optional<double> optional_number(const Napi::Object& options, const char* n
 bool optional_bool(const Napi::Object& options, const char* name, bool fallback);
 Napi::Object required_object(const Napi::Value& value, const char* name);
 
+// The option `device`: 'cpu', 'cuda', 'cuda:1'; throws where it does not exist.
+at::Device device_argument(const Napi::Object& options);
+
 // An optional CancelFlag argument (Uint8Array of one byte): null when absent. A reference is added to `references`.
 const uint8_t* cancel_argument(const Napi::Value& value, std::vector<Napi::ObjectReference>& references);
 

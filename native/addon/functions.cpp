@@ -98,7 +98,7 @@ Napi::Value run_hybrid_loss(const Napi::CallbackInfo& call) {
 }
 
 Napi::Value run_memory_bandwidth(const Napi::CallbackInfo& call) {
-  const at::Device device = device_option(required_object(call[0], "options"));
+  const at::Device device = device_argument(required_object(call[0], "options"));
   return run_async<double>(
       call.Env(), {}, nullptr,
       [device](const CancelToken& cancel) {

@@ -1,7 +1,5 @@
 #include "score_options.h"
 
-#include <ATen/Context.h>
-
 #include <algorithm>
 
 #include "convert.h"
@@ -46,21 +44,6 @@ at::ScalarType precision_option(const Napi::Object& options) {
   if (precision == "float32") return at::kFloat;
   if (precision == "bf16") return at::kBFloat16;
   throw_invalid(options.Env(), "Expected float32 or bf16 for precision.");
-}
-
-at::Device device_option(const Napi::Object& options) {
-  const std::string name = required_string(options, "device");
-  at::Device device = at::kCPU;
-  try {
-    device = at::Device(name);
-  } catch (const c10::Error&) {
-    throw_invalid(options.Env(), "Unknown device " + name + ".");
-  }
-  if (device.is_cuda() && !at::hasCUDA()) {
-    throw to_js_error(options.Env(), {"INVALID_ARGUMENT", "There is no CUDA device for " + name + ".",
-                                      "Use the device cpu; `npx densehybrid doctor` says what is missing for CUDA."});
-  }
-  return device;
 }
 
 Napi::Value to_js(Napi::Env env, HybridScoreResult& result) {

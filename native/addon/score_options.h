@@ -10,8 +10,6 @@ HybridScoreOptions score_options(const Napi::Object& options);
 HybridLossOptions loss_options(const Napi::Object& options);
 // 'float32' or 'bf16'.
 at::ScalarType precision_option(const Napi::Object& options);
-// 'cpu', 'cuda' or 'cuda:1'; throws where there is no CUDA.
-at::Device device_option(const Napi::Object& options);
 Napi::Value to_js(Napi::Env env, HybridScoreResult& result);
 
 }  // namespace densehybrid::addon

@@ -29,7 +29,7 @@ struct Setting {
 
 Setting setting_argument(const Napi::Value& value) {
   const Napi::Object options = required_object(value, "setting");
-  return {device_option(options), precision_option(options)};
+  return {device_argument(options), precision_option(options)};
 }
 
 at::Tensor to_host(const at::Tensor& tensor) { return tensor.to(at::kCPU).contiguous(); }

@@ -6,6 +6,7 @@
 #include "errors.h"
 #include "ops/hybrid_score/hybrid_score.h"
 #include "score_options.h"
+#include "state_jobs.h"
 
 namespace densehybrid::addon {
 namespace {
@@ -51,7 +52,7 @@ ModelConfig config_argument(const Napi::Value& value) {
   config.std = triple_argument(options, "std");
   config.seed = static_cast<uint64_t>(required_number(options, "seed"));
   config.channels_last = optional_bool(options, "channelsLast", true);
-  config.device = device_option(options);
+  config.device = device_argument(options);
   const Napi::Object extra = required_object(options.Get("options"), "options");
   const Napi::Array names = extra.GetPropertyNames();
   for (uint32_t i = 0; i < names.Length(); ++i) {
@@ -63,13 +64,6 @@ ModelConfig config_argument(const Napi::Value& value) {
     else throw_invalid(options.Env(), "Expected a string, number or boolean for option " + name + ".");
   }
   return config;
-}
-
-Napi::Value report_to_js(Napi::Env env, LoadReport& report) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("missing", to_js(env, report.missing));
-  object.Set("unexpected", to_js(env, report.unexpected));
-  return object;
 }
 
 at::Tensor to_host(const at::Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); }
@@ -141,6 +135,11 @@ ModelPointer ModelWrap::from(const Napi::Value& value) {
 ModelPointer ModelWrap::model(Napi::Env env) const {
   if (!model_) throw to_js_error(env, {"DISPOSED", "This model was disposed.", ""});
   return model_;
+}
+
+std::shared_ptr<StateDict> ModelWrap::state(Napi::Env env) const {
+  const ModelPointer model = this->model(env);
+  return {model, &model->state()};
 }
 
 Napi::Value ModelWrap::parameter_count(const Napi::CallbackInfo& info) {
@@ -221,84 +220,15 @@ Napi::Value ModelWrap::segment(const Napi::CallbackInfo& info) {
       [](Napi::Env env, HybridScoreResult& result) { return to_js(env, result); });
 }
 
-Napi::Value ModelWrap::tensor_names(const Napi::CallbackInfo& info) {
-  std::vector<std::string> names;
-  for (const auto& entry : model(info.Env())->state().entries()) names.push_back(entry.name);
-  return to_js(info.Env(), names);
-}
+Napi::Value ModelWrap::tensor_names(const Napi::CallbackInfo& info) { return state_tensor_names(info, state(info.Env())); }
 
-Napi::Value ModelWrap::tensors(const Napi::CallbackInfo& info) {
-  const auto model = this->model(info.Env());
-  std::vector<std::string> names;
-  if (info[0].IsUndefined()) {
-    for (const auto& entry : model->state().entries()) names.push_back(entry.name);
-  } else {
-    names = strings_argument(info[0], "names");
-  }
-  return run_async<NamedTensors>(
-      info.Env(), {}, nullptr,
-      [model, names](const CancelToken&) {
-        NamedTensors copies;
-        for (const std::string& name : names) {
-          const auto* entry = model->state().find(name);
-          if (entry == nullptr) throw Error("INVALID_ARGUMENT", "The model has no tensor " + name + ".");
-          copies.emplace_back(name, entry->tensor.detach().to(at::kCPU).clone(at::MemoryFormat::Contiguous));
-        }
-        return copies;
-      },
-      [](Napi::Env env, NamedTensors& copies) -> Napi::Value { return to_js(env, copies); });
-}
+Napi::Value ModelWrap::tensors(const Napi::CallbackInfo& info) { return state_tensors(info, state(info.Env())); }
 
-Napi::Value ModelWrap::load_tensors(const Napi::CallbackInfo& info) {
-  const Napi::Object source = required_object(info[0], "tensors");
-  const bool strict = optional_bool(required_object(info[1], "options"), "strict", true);
-  const auto model = this->model(info.Env());
-  std::vector<Napi::ObjectReference> references;
-  NamedTensors tensors;  // views of the JS arrays
-  const Napi::Array names = source.GetPropertyNames();
-  for (uint32_t i = 0; i < names.Length(); ++i) {
-    const std::string name = Napi::Value(names.Get(i)).ToString();
-    tensors.emplace_back(name, tensor_argument(source.Get(name), name, references).tensor());
-  }
-  return run_async<LoadReport>(
-      info.Env(), std::move(references), nullptr,
-      [model, tensors, strict](const CancelToken&) { return model->state().load(tensors, strict); }, report_to_js);
-}
+Napi::Value ModelWrap::load_tensors(const Napi::CallbackInfo& info) { return load_state_tensors(info, state(info.Env())); }
 
-Napi::Value ModelWrap::load_weights(const Napi::CallbackInfo& info) {
-  if (!info[0].IsString()) throw_invalid(info.Env(), "Expected a string for path.");
-  const std::string path = info[0].As<Napi::String>();
-  const Napi::Object options = required_object(info[1], "options");
-  const bool strict = optional_bool(options, "strict", true);
-  const std::string prefix = required_string(options, "prefix");
-  const auto model = this->model(info.Env());
-  return run_async<LoadReport>(
-      info.Env(), {}, nullptr,
-      [=](const CancelToken&) {
-        NamedTensors tensors = read_safetensors(path).first;
-        for (auto& [name, tensor] : tensors) name = prefix + name;
-        try {
-          return model->state().load(tensors, strict);
-        } catch (const Error& error) {
-          throw Error(error.code(), path + ": " + error.what(), error.hint());
-        }
-      },
-      report_to_js);
-}
+Napi::Value ModelWrap::load_weights(const Napi::CallbackInfo& info) { return load_state_weights(info, state(info.Env())); }
 
-Napi::Value ModelWrap::save(const Napi::CallbackInfo& info) {
-  if (!info[0].IsString()) throw_invalid(info.Env(), "Expected a string for path.");
-  const std::string path = info[0].As<Napi::String>();
-  const Metadata metadata = metadata_argument(info[1]);
-  const auto model = this->model(info.Env());
-  return run_async<Nothing>(
-      info.Env(), {}, nullptr,
-      [=](const CancelToken&) {
-        write_safetensors(path, model->state().named_tensors(), metadata);
-        return Nothing{};
-      },
-      undefined);
-}
+Napi::Value ModelWrap::save(const Napi::CallbackInfo& info) { return save_state(info, state(info.Env())); }
 
 Napi::Value ModelWrap::dispose(const Napi::CallbackInfo& info) {
   model_.reset();  // jobs under way hold their own pointers

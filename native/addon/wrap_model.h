@@ -21,6 +21,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
 
  private:
   std::shared_ptr<SegmentationModel> model(Napi::Env env) const;
+  std::shared_ptr<StateDict> state(Napi::Env env) const;
 
   Napi::Value parameter_count(const Napi::CallbackInfo& info);
   Napi::Value config(const Napi::CallbackInfo& info);

@@ -3,6 +3,8 @@
 #include "addon_data.h"
 #include "errors.h"
 #include "score_options.h"
+#include "wrap_flow.h"
+#include "wrap_flow_trainer.h"
 #include "wrap_model.h"
 
 namespace densehybrid::addon {
@@ -31,6 +33,31 @@ TrainerOptions trainer_options(const Napi::Object& object) {
   return options;
 }
 
+// Null where there is none.
+std::unique_ptr<JointFlow> joint_flow(const Napi::Value& flow, const Napi::Object& options) {
+  if (flow.IsUndefined()) return nullptr;
+  const Napi::Object object = required_object(options.Get("flow"), "flow");
+  JointFlowOptions joint;
+  joint.adamax = adamax_options(object);
+  joint.clip_norm = required_number(object, "clipNorm");
+  joint.jsd_weight = required_number(object, "jsdWeight");
+  joint.through_segmentation = optional_bool(object, "throughSegmentation", false);
+  return std::make_unique<JointFlow>(FlowWrap::from(flow), joint);
+}
+
+std::vector<Window> windows_argument(const Napi::Value& value) {
+  std::vector<Window> windows;
+  if (value.IsUndefined()) return windows;
+  if (!value.IsArray()) throw_invalid(value.Env(), "Expected an array of windows.");
+  const auto list = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Object object = required_object(list.Get(i), "window");
+    const auto number = [&](const char* name) { return static_cast<int64_t>(required_number(object, name)); };
+    windows.push_back({number("image"), number("top"), number("left"), number("height"), number("width")});
+  }
+  return windows;
+}
+
 }  // namespace
 
 void TrainerWrap::define(Napi::Env env) {
@@ -49,10 +76,11 @@ TrainerWrap::TrainerWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trai
 
 Napi::Value TrainerWrap::create(const Napi::CallbackInfo& info) {
   const auto model = ModelWrap::from(info[0]);
-  const TrainerOptions options = trainer_options(required_object(info[1], "options"));
+  const Napi::Object object = required_object(info[1], "options");
+  const TrainerOptions options = trainer_options(object);
   TrainerPointer trainer;
   try {
-    trainer = std::make_shared<Trainer>(model, options);
+    trainer = std::make_shared<Trainer>(model, options, joint_flow(info[2], object));
   } catch (const Error&) {
     throw to_js_error(info.Env(), describe_current_exception());
   }
@@ -75,14 +103,18 @@ Napi::Value TrainerWrap::step(const Napi::CallbackInfo& info) {
     throw_invalid(info.Env(), "Expected labels as Uint8Array N×H×W of the size of the images.");
   }
   const Napi::Object options = required_object(info[2], "options");
-  const double learning_rate = required_number(options, "learningRate");
+  const LearningRates rates = {required_number(options, "learningRate"),
+                               optional_number(options, "flowLearningRate").value_or(0.0)};
+  const std::vector<Window> windows = windows_argument(options.Get("windows"));
+  const auto seed = static_cast<uint64_t>(optional_number(options, "seed").value_or(0.0));
   const bool want_gradients = optional_bool(options, "gradients", false);
   const uint8_t* flag = cancel_argument(info[3], references);
   const auto trainer = this->trainer(info.Env());
   return run_async<StepResult>(
       info.Env(), std::move(references), flag,
       [=](const CancelToken& cancel) {
-        StepResult result = trainer->step(images.tensor(), labels.tensor(), learning_rate, want_gradients, cancel);
+        StepResult result =
+            trainer->step({images.tensor(), labels.tensor(), windows, seed}, rates, want_gradients, cancel);
         if (!want_gradients) result.output = {};
         for (auto& [name, gradient] : result.gradients) gradient = gradient.to(at::kCPU).contiguous();
         return result;
@@ -94,6 +126,12 @@ Napi::Value TrainerWrap::step(const Napi::CallbackInfo& info) {
         object.Set("x", result.x);
         object.Set("d", result.d);
         object.Set("gradNorm", result.gradient_norm);
+        if (result.flow) {
+          object.Set("mle", result.flow->mle);
+          object.Set("jsd", result.flow->jsd);
+          object.Set("outside", result.flow->outside);
+          object.Set("flowGradNorm", result.flow->gradient_norm);
+        }
         if (result.output.logits.defined()) {
           object.Set("logits", to_js(env, result.output.logits));
           object.Set("oodLogits", to_js(env, result.output.ood_logits));

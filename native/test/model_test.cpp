@@ -134,7 +134,7 @@ TEST_CASE("the fused path sees weights that changed after a first forward pass")
     CHECK(at::equal(logits_of(*model), before));
     {
       Trainer trainer(model, {});
-      trainer.step(batch.images, batch.labels, 1e-2, false, {});
+      trainer.step({batch.images, batch.labels, {}, 0}, {1e-2, 0.0}, false, {});
     }
     const auto fresh = make("ladder-densenet-tiny", {}, 9);
     fresh->state().load(model->state().named_tensors(), true);
@@ -214,7 +214,7 @@ TEST_CASE("trainer: the loss falls, terms add up, resume is exact") {
   Trainer trainer(model, options);
   std::vector<double> losses;
   for (int i = 0; i < 8; ++i) {
-    const StepResult result = trainer.step(batch.images, labels, 1e-3, false, {});
+    const StepResult result = trainer.step({batch.images, labels, {}, 0}, {1e-3, 0.0}, false, {});
     CHECK(result.total == doctest::Approx(result.cls + 0.03 * result.x + 0.3 * result.d).epsilon(1e-5));
     losses.push_back(result.total);
     if (i == 3) trainer.save(folder / "state.safetensors", {{"epoch", "3"}});
@@ -225,7 +225,7 @@ TEST_CASE("trainer: the loss falls, terms add up, resume is exact") {
   Trainer resumed(other, options);
   CHECK(resumed.load(folder / "state.safetensors").at("epoch") == "3");
   CHECK(resumed.steps() == 4);
-  for (int i = 4; i < 8; ++i) CHECK(resumed.step(batch.images, labels, 1e-3, false, {}).total == losses[static_cast<size_t>(i)]);
+  for (int i = 4; i < 8; ++i) CHECK(resumed.step({batch.images, labels, {}, 0}, {1e-3, 0.0}, false, {}).total == losses[static_cast<size_t>(i)]);
   CHECK(same(copy_of(*model), copy_of(*other)));
 }
 
@@ -234,18 +234,18 @@ TEST_CASE("trainer: one at a time, and a failed or cancelled step changes nothin
   const auto model = make("ladder-densenet-tiny");
   Trainer trainer(model, {});
   CHECK_THROWS_WITH(Trainer(model, {}), doctest::Contains("already has a trainer"));
-  trainer.step(batch.images, batch.labels, 1e-3, false, {});
+  trainer.step({batch.images, batch.labels, {}, 0}, {1e-3, 0.0}, false, {});
   const at::Tensor& weight = model->state().find("logits.conv.weight")->tensor;
   {
     const c10::NoGradGuard no_grad;
     weight.fill_(std::nan(""));
   }
   const auto before = copy_of(*model);
-  CHECK_THROWS_WITH(trainer.step(batch.images, batch.labels, 1e-3, false, {}), doctest::Contains("not finite"));
+  CHECK_THROWS_WITH(trainer.step({batch.images, batch.labels, {}, 0}, {1e-3, 0.0}, false, {}), doctest::Contains("not finite"));
   const auto after = copy_of(*model);
   for (size_t i = 0; i < before.size(); ++i) CHECK(at::equal(before[i].nan_to_num(-1), after[i].nan_to_num(-1)));
   const uint8_t cancel = 1;
-  CHECK_THROWS_WITH(trainer.step(batch.images, batch.labels, 1e-3, false, CancelToken(&cancel)), doctest::Contains("aborted"));
+  CHECK_THROWS_WITH(trainer.step({batch.images, batch.labels, {}, 0}, {1e-3, 0.0}, false, CancelToken(&cancel)), doctest::Contains("aborted"));
 }
 
 TEST_CASE("adam: one step equals the definition") {

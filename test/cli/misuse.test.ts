@@ -36,6 +36,22 @@ const CASES: [args: string[], line: string][] = [
     '--resume and --overwrite exclude each other',
   ],
   [
+    ['train-flow', '--data', 'd', '--out', 'o', '--resume', '--overwrite'],
+    '--resume and --overwrite exclude each other',
+  ],
+  [
+    ['train-flow', '--data', 'd', '--out', 'o', '--steps', '1', '--epochs', '1'],
+    '--steps and --epochs exclude each other',
+  ],
+  [
+    ['train-flow', '--data', 'd', '--out', 'o', '--flow', 'f', '--architecture', 'denseflow'],
+    '--flow and --architecture exclude each other: the checkpoint has its own',
+  ],
+  [
+    ['train-flow', '--data', 'd', '--out', 'o', '--min-lr', '1'],
+    'expected at most --lr 0.001 for --min-lr but received 1',
+  ],
+  [
     ['calibrate', '--scores', 's', '--labels', 'l', '--write'],
     '--write and --out need --model CKPT, the checkpoint that gets the threshold',
   ],
@@ -90,6 +106,15 @@ const BAD_FLAGS: [args: string[], line: string][] = [
   [
     ['score', '--threshold', 'nine'],
     'expected a number, or none for --threshold but received "nine". Did you mean none?',
+  ],
+  [['train-flow', '--out', 'o'], 'train-flow needs --data SPEC'],
+  [
+    ['train-flow', '--crop', '64x32'],
+    'expected a whole number from 1 to 4096 for --crop but received "64x32"',
+  ],
+  [
+    ['train-flow', '--architecture', 'denseflow-tinny'],
+    'expected one of denseflow, denseflow-tiny, denseflow-attention for --architecture but received "denseflow-tinny". Did you mean denseflow-tiny?',
   ],
   [['train', '--resume=maybe'], 'expected true or false for --resume but received "maybe"'],
 ]

@@ -26,6 +26,21 @@ interface Cut {
 }
 
 const SELECTION: readonly Cut[] = [
+  { label: 'flow_denseflow_repo/full_flow' },
+  { label: 'flow_denseflow_repo/nystrom_attention' },
+  { label: 'flow_denseflow_repo/variational_dequantization' },
+  { label: 'flow_layers/actnorm' },
+  { label: 'flow_layers/conv1x1' },
+  { label: 'flow_layers/conv_normal2d' },
+  { label: 'flow_layers/coupling_odd_c7' },
+  { label: 'flow_layers/cross_unit_augmentation' },
+  { label: 'flow_layers/gated_conv' },
+  { label: 'flow_layers/invertible_transition' },
+  { label: 'flow_layers/squeeze2d' },
+  { label: 'flow_layers/switch_channels' },
+  { label: 'flow_layers/uniform_dequantization' },
+  { label: 'flow_rule/overrides' },
+  { label: 'flow_rule/sample' },
   { label: 'hybrid_loss/all_ignored', drop: /_f64$/ },
   { label: 'hybrid_loss/ignored_or_negative_only', drop: /^grad.*_f64$/ },
   { label: 'hybrid_loss/lowres_8x16_to_32x64_acF', drop: /^grad_logits(_ood)?$/ },
@@ -82,10 +97,11 @@ async function writeCut(golden: GoldenCase, cut: Cut, base: string): Promise<num
   for (const field of UNUSED_FIELDS) delete json[field]
   if (Array.isArray(description.weights)) {
     // fan_in and s_hex follow from shape and gain, and the checksum proves the result.
-    json.weights = description.weights.map(({ name, shape, kind, sha256_16 }: WeightEntry) => ({
+    json.weights = description.weights.map(({ name, shape, kind, gain, sha256_16 }: WeightEntry) => ({
       name,
       shape,
       kind,
+      ...(gain === undefined ? {} : { gain }),
       ...(kind === 'matrix' ? { sha256_16 } : {}),
     }))
   }

@@ -5,6 +5,9 @@
 import { pathToFileURL } from 'node:url'
 import type { NativeAddon } from '../../lib/binding/native.ts'
 import type { Tensor, TypedArray } from '../../lib/tensor.ts'
+import { runFlow } from './cases/flow.ts'
+import { runFlowLayer } from './cases/flow-layers.ts'
+import { runStandAloneFlow } from './cases/flow-stand-alone.ts'
 import { runHybridLoss } from './cases/hybrid-loss.ts'
 import { runHybridScore } from './cases/hybrid-score.ts'
 import { runJensenShannon } from './cases/jsd.ts'
@@ -32,6 +35,10 @@ export type RunCase = (
 
 /** What runs the cases of each kind. */
 export const RUNNERS: Readonly<Record<string, RunCase>> = {
+  flow_denseflow_repo: runStandAloneFlow,
+  flow_layers: runFlowLayer,
+  flow_rule: runFlow,
+  flow_stored: runFlow,
   hybrid_loss: runHybridLoss,
   hybrid_score: runHybridScore,
   jsd: runJensenShannon,

@@ -51,6 +51,15 @@ function exceptRule(
     const scores = required(reference, 's_H').data
     return (element) => Math.abs(Number(scores[element]) - threshold) < distance
   }
+  const grid = /^256\*continuous within (.+) of an integer \(may differ by 1\)$/.exec(clause)
+  if (grid !== null) {
+    const atol = description.checks.continuous?.atol
+    const limit = grid[1] === '256*atol(continuous)' ? 256 * (atol ?? Number.NaN) : Number(grid[1])
+    if (!(limit < 0.5)) throw new Error(`cannot read the condition ${JSON.stringify(clause)} of ${name}`)
+    const values = required(reference, 'continuous').data
+    return (element) =>
+      Math.abs(256 * Number(values[element]) - Math.round(256 * Number(values[element]))) < limit
+  }
   throw new Error(`cannot read the condition ${JSON.stringify(clause)} of ${name}`)
 }
 

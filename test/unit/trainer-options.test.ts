@@ -19,6 +19,9 @@ describe('trainer options', () => {
   it('default to the published values', () => {
     expect(resolveTrainerOptions({ objective: 'closed-set' })).to.deep.equal({
       objective: 'closed-set',
+      flowLearningRate: 1e-5,
+      jsdWeight: 0.03,
+      flowThroughSegmentation: false,
       betaX: 0.03,
       betaD: 0.3,
       learningRate: 4e-4,
@@ -101,6 +104,7 @@ describe('trainer state', () => {
     format: 1,
     options: resolveTrainerOptions({ objective: 'hybrid', negatives: source }),
     negatives: 'none',
+    flow: false,
     device: 'cpu',
     segmenterPrecision: 'float32',
     epoch: 3,

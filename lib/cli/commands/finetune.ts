@@ -1,5 +1,6 @@
 import type { Dataset } from '../../data/dataset.ts'
 import { defineCommand } from '../command.ts'
+import { NEGATIVES_FLAGS, openFinetuneNegatives } from '../finetune-negatives.ts'
 import { integer, number, text } from '../flags.ts'
 import {
   applyThreads,
@@ -17,16 +18,15 @@ import { UsageError } from '../usage-error.ts'
 export const command = defineCommand({
   name: 'finetune',
   summary: 'Hybrid fine-tuning: teaches a closed-set model what is unknown.',
-  usage: '--model CKPT --data SPEC --negatives SPEC --out DIR',
+  usage: '--model CKPT --data SPEC --negatives KIND --out DIR',
   examples: [
     'finetune --model runs/closed/model.safetensors --out runs/hybrid \\',
-    '    --data "camvid:CamVid?split=train" --epochs 10 \\',
-    '    --negatives "folder:COCO?labels=masks&mapping=names.json&mode=segments"',
+    '    --data "camvid:CamVid?split=train" --negatives "folder:COCO?labels=masks"',
   ],
   flags: {
     ...TRAINING_FLAGS,
     model: text('CKPT', { required: true }),
-    negatives: text('SPEC', { required: true }),
+    ...NEGATIVES_FLAGS,
     betaX: number(0, 1000, { default: 0.03 }),
     betaD: number(0, 1000),
     epochs: integer(1, 1e6, { default: 10 }),
@@ -37,7 +37,11 @@ export const command = defineCommand({
   },
   help: [
     ['model', 'closed-set checkpoint to start from'],
-    ['negatives', 'where pasted objects come from: folder:… scenes:'],
+    ['negatives', 'real, synthetic, mixed, or the --real of real ones'],
+    ['real,flow', 'where they come from: folder:… scenes:, a flow'],
+    ['realProbability', 'S, share of real ones among mixed (0.5)'],
+    ['lambda,flowLr', 'weight of L_jsd ({lambda}), learning rate of the flow ({flowLr})'],
+    ['freezeFlow', 'do not train it along'],
     ...RUN_HELP,
     ['holdOut', 'may name the classes that the model does not know'],
     ['betaX', 'weight of L_x ({betaX}, paper)'],
@@ -52,10 +56,9 @@ export const command = defineCommand({
     checkTrainingFlags(options)
     await applyThreads(options.threads)
     const { alignClasses } = await import('../../data/align-classes.ts')
-    const { openNegatives } = await import('../../data/registry.ts')
     const { Segmenter } = await import('../../segmenter.ts')
     const data = await openTrainingData(options, signal)
-    const negatives = await openNegatives(options.negatives, { signal })
+    const { negatives, flow } = await openFinetuneNegatives(options, { device: options.device, signal })
     const segmenter = await Segmenter.load(options.model, { device: options.device })
     const align = (given: Dataset) => {
       const { dataset, heldOut } = alignClasses(given, segmenter.classes, { as: 'ignore' })
@@ -76,6 +79,9 @@ export const command = defineCommand({
           createSegmenter: async () => segmenter,
           trainer: {
             objective: 'hybrid',
+            ...(flow !== undefined && !options.freezeFlow && { flow }),
+            jsdWeight: options.lambda,
+            flowLearningRate: options.flowLr,
             betaX: options.betaX,
             ...(options.betaD === undefined ? {} : { betaD: options.betaD }),
             learningRate: options.lr,
@@ -94,6 +100,7 @@ export const command = defineCommand({
       )
     } finally {
       segmenter.dispose()
+      flow?.dispose()
     }
   },
 })

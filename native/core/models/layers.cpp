@@ -7,6 +7,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/hardtanh.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/relu.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <c10/core/GradMode.h>
 
@@ -28,13 +29,16 @@ bool takes_fused_path(const at::Tensor& x, const ForwardContext& context) {
 }
 
 Conv2d::Conv2d(StateDict& state, const std::string& name, const ConvSpec& spec)
-    : spec_(spec), weight_(state.add_conv_weight(name + ".weight", {spec.out, spec.in / spec.groups, spec.kernel, spec.kernel})) {
+    : spec_(spec), weight_(state.add_conv_weight(name + ".weight", {spec.out, spec.in / spec.groups, spec.kernel, spec.kernel}, spec.zero)) {
   if (spec.bias) bias_ = state.add_constant(name + ".bias", {spec.out}, 0.0, true);
 }
 
-at::Tensor Conv2d::forward(const at::Tensor& x, bool relu6) const {
+at::Tensor Conv2d::forward(const at::Tensor& x, Activation activation) const {
   // The activation comes before any permute: autograd copies whole tensors for an in-place change of a view.
-  const auto activate = [&](at::Tensor y) { return relu6 ? at::hardtanh_(y, 0.0, 6.0) : y; };
+  const auto activate = [&](at::Tensor y) {
+    if (activation == Activation::none) return y;
+    return activation == Activation::relu ? at::relu_(y) : at::hardtanh_(y, 0.0, 6.0);
+  };
   const at::Tensor weight = weight_.to(x.scalar_type());
   const at::Tensor bias = bias_.defined() ? bias_.to(x.scalar_type()) : bias_;
   if (plain(1) && x.device().is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast)) {

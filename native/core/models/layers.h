@@ -37,6 +37,8 @@ at::ScalarType product_dtype(at::ScalarType dtype);
 // TensorFlow pads "same" asymmetrically at stride 2 (one more at the bottom and right); PyTorch pads both sides alike.
 enum class Padding { torch, same };
 
+enum class Activation { none, relu, relu6 };
+
 struct ConvSpec {
   int64_t in = 0;
   int64_t out = 0;
@@ -45,14 +47,15 @@ struct ConvSpec {
   int64_t groups = 1;
   bool bias = false;
   Padding padding = Padding::torch;  // torch: (kernel − 1) / 2 on every side
+  bool zero = false;                 // initial weights 0
 };
 
 // Convolution in the dtype of its input; the float32 weights are cast when that is bf16.
 class Conv2d {
  public:
   Conv2d(StateDict& state, const std::string& name, const ConvSpec& spec);
-  // With `relu6`, min(max(·, 0), 6) follows, in place.
-  at::Tensor forward(const at::Tensor& x, bool relu6 = false) const;
+  // The activation follows in place.
+  at::Tensor forward(const at::Tensor& x, Activation activation = Activation::none) const;
 
   // after(conv(before(x)) + addend) without gradients, in `out` when that is given; the bias is left to `after`. Only a
   // 1×1 convolution takes an addend.

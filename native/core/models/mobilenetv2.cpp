@@ -12,7 +12,7 @@ at::Tensor MobileNetV2::Unit::forward(const at::Tensor& x, const ForwardContext&
     const NormRelu after = norm ? norm->map(low, high) : conv.bias_map(low, high);
     return conv.fused(x, {.after = &after});
   }
-  if (!norm) return conv.forward(x, relu6);
+  if (!norm) return conv.forward(x, relu6 ? Activation::relu6 : Activation::none);
   at::Tensor y = norm->forward(conv.forward(x), context);
   return relu6 ? at::hardtanh_(y, 0.0, 6.0) : y;
 }

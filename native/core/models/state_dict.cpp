@@ -3,6 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
@@ -38,12 +39,18 @@ void StateDict::add(const std::string& name, at::Tensor tensor, bool trainable) 
   entries_.push_back({name, tensor, trainable});
 }
 
-at::Tensor StateDict::add_conv_weight(const std::string& name, at::IntArrayRef shape) {
+at::Tensor StateDict::add_conv_weight(const std::string& name, at::IntArrayRef shape, bool zero) {
   const int64_t fan_in = shape[1] * shape[2] * shape[3];
-  at::Tensor weight = at::empty(shape, at::kFloat);
-  weight.normal_(0.0, std::sqrt(2.0 / static_cast<double>(fan_in)), generator_);
+  at::Tensor weight = at::zeros(shape, at::kFloat);
+  if (!zero) weight.normal_(0.0, std::sqrt(2.0 / static_cast<double>(fan_in)), generator_);
   weight = weight.contiguous(format_);
   add(name, weight, true);
+  return entries_.back().tensor;
+}
+
+at::Tensor StateDict::add_rotation(const std::string& name, int64_t size) {
+  at::Tensor normal = at::empty({size, size}, at::kDouble).normal_(0.0, 1.0, generator_);
+  add(name, std::get<0>(at::linalg_qr(normal)).to(at::kFloat).contiguous(), true);
   return entries_.back().tensor;
 }
 

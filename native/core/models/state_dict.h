@@ -29,8 +29,10 @@ class StateDict {
   // `format` is the memory format of convolution weights; it should be that of the activations.
   StateDict(uint64_t seed, at::Device device, at::MemoryFormat format = at::MemoryFormat::ChannelsLast);
 
-  // Convolution weight [out, in/groups, kh, kw], He-normal initialised: N(0, 2 / fan), fan = fan-in as DenseNet's.
-  at::Tensor add_conv_weight(const std::string& name, at::IntArrayRef shape);
+  // Convolution weight [out, in/groups, kh, kw], He-normal initialised: N(0, 2 / fan), fan = fan-in as DenseNet's; or 0.
+  at::Tensor add_conv_weight(const std::string& name, at::IntArrayRef shape, bool zero = false);
+  // Square matrix, a random rotation: |det| = 1.
+  at::Tensor add_rotation(const std::string& name, int64_t size);
   at::Tensor add_constant(const std::string& name, at::IntArrayRef shape, double value, bool trainable);
   at::Tensor add_counter(const std::string& name);  // int64 scalar
 

@@ -9,6 +9,21 @@ namespace {
 
 constexpr const char* kStepsKey = "densehybrid.steps";
 constexpr const char* kModelPrefix = "model.";
+constexpr const char* kFlowPrefix = "flow.";
+constexpr const char* kFlowOptimizerPrefix = "flow_optimizer.";
+
+// The tensors named <prefix><name>, as <name>.
+NamedTensors with_prefix(const NamedTensors& tensors, const std::string& prefix) {
+  NamedTensors chosen;
+  for (const auto& [name, tensor] : tensors) {
+    if (name.rfind(prefix, 0) == 0) chosen.emplace_back(name.substr(prefix.size()), tensor);
+  }
+  return chosen;
+}
+
+void add_with_prefix(NamedTensors& tensors, const std::string& prefix, const NamedTensors& added) {
+  for (const auto& [name, tensor] : added) tensors.emplace_back(prefix + name, tensor);
+}
 
 std::shared_ptr<SegmentationModel> acquire(std::shared_ptr<SegmentationModel> model) {
   if (!model->acquire_for_training()) {
@@ -19,8 +34,9 @@ std::shared_ptr<SegmentationModel> acquire(std::shared_ptr<SegmentationModel> mo
 
 }  // namespace
 
-Trainer::Trainer(std::shared_ptr<SegmentationModel> model, const TrainerOptions& options)
-    : model_(acquire(std::move(model))), options_(options), adam_(model_->state(), options.adam) {
+Trainer::Trainer(std::shared_ptr<SegmentationModel> model, const TrainerOptions& options,
+                 std::unique_ptr<JointFlow> flow)
+    : model_(acquire(std::move(model))), options_(options), adam_(model_->state(), options.adam), flow_(std::move(flow)) {
   for (const auto& entry : model_->state().entries()) {
     if (!entry.trainable) statistics_.push_back(entry.tensor);
   }
@@ -31,40 +47,64 @@ Trainer::~Trainer() {
   model_->release_from_training();
 }
 
-StepResult Trainer::step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, bool want_gradients,
+void Trainer::backward(const TrainingBatch& batch, StepResult& result, const CancelToken& cancel) {
+  const c10::AutoGradMode with_gradients(true);
+  ForwardContext context;
+  context.training = true;
+  context.batch_norm_momentum = options_.batch_norm_momentum;
+  context.cancel = cancel;
+  const bool synthetic = flow_ != nullptr && !batch.windows.empty();
+  if (synthetic) flow_->draw(batch.images, batch.windows, batch.seed, cancel);
+  const at::Tensor target = batch.labels.to(model_->config().device);
+  const at::Tensor input = model_->prepare(batch.images, options_.precision);
+  if (synthetic) flow_->paste(*model_, input);
+  const auto output = model_->forward(input, context);
+  HybridLossTerms terms;
+  if (options_.hybrid) {
+    terms = hybrid_loss(output.logits, output.ood_logits, target, options_.loss);
+    result.x = terms.x.item<double>();
+    result.d = terms.d.item<double>();
+  } else {
+    terms.total = terms.cls = closed_set_loss(output.logits, target, options_.loss);
+  }
+  result.cls = terms.cls.item<double>();
+  result.total = terms.total.item<double>();
+  result.output = {output.logits.detach(), output.ood_logits.detach()};
+  if (!std::isfinite(result.total)) throw Error("NON_FINITE", "The loss is not finite (" + std::to_string(result.total) + ").");
+  cancel.check();
+  if (synthetic) flow_->backward_jsd(output.logits);
+  if (terms.total.requires_grad()) {
+    std::vector<at::Tensor> parameters;  // all leaves, unless the pasted ones must stay out
+    if (synthetic && !flow_->through_segmentation()) {
+      for (const auto& entry : model_->state().entries()) {
+        if (entry.trainable) parameters.push_back(entry.tensor);
+      }
+      terms.total.backward({}, std::nullopt, false, parameters);
+    } else {
+      terms.total.backward();
+    }
+  }
+  result.gradient_norm = adam_.gradient_norm();
+  if (!std::isfinite(result.gradient_norm)) throw Error("NON_FINITE", "The gradient is not finite.");
+  if (synthetic) result.flow = flow_->backward(cancel);
+  cancel.check();
+}
+
+StepResult Trainer::step(const TrainingBatch& batch, const LearningRates& rates, bool want_gradients,
                          const CancelToken& cancel) {
   cancel.check();
+  if (!batch.windows.empty() && flow_ == nullptr) {
+    throw Error("INVALID_ARGUMENT", "There are windows for samples of a flow, but this trainer has no flow.");
+  }
   snapshot_statistics();
   adam_.zero_gradients();
   StepResult result;
   try {
-    const c10::AutoGradMode with_gradients(true);
-    ForwardContext context;
-    context.training = true;
-    context.batch_norm_momentum = options_.batch_norm_momentum;
-    context.cancel = cancel;
-    const at::Tensor target = labels.to(model_->config().device);
-    const auto output = model_->forward(model_->prepare(images, options_.precision), context);
-    HybridLossTerms terms;
-    if (options_.hybrid) {
-      terms = hybrid_loss(output.logits, output.ood_logits, target, options_.loss);
-      result.x = terms.x.item<double>();
-      result.d = terms.d.item<double>();
-    } else {
-      terms.total = terms.cls = closed_set_loss(output.logits, target, options_.loss);
-    }
-    result.cls = terms.cls.item<double>();
-    result.total = terms.total.item<double>();
-    result.output = {output.logits.detach(), output.ood_logits.detach()};
-    if (!std::isfinite(result.total)) throw Error("NON_FINITE", "The loss is not finite (" + std::to_string(result.total) + ").");
-    cancel.check();
-    if (terms.total.requires_grad()) terms.total.backward();
-    result.gradient_norm = adam_.gradient_norm();
-    if (!std::isfinite(result.gradient_norm)) throw Error("NON_FINITE", "The gradient is not finite.");
-    cancel.check();
+    backward(batch, result, cancel);
   } catch (...) {
     adam_.zero_gradients();
     restore_statistics();
+    if (flow_ != nullptr) flow_->abandon();
     throw;
   }
   if (want_gradients) {
@@ -77,7 +117,8 @@ StepResult Trainer::step(const at::Tensor& images, const at::Tensor& labels, dou
   if (options_.clip_norm > 0 && result.gradient_norm > options_.clip_norm) {
     adam_.scale_gradients(options_.clip_norm / result.gradient_norm);
   }
-  adam_.step(learning_rate);
+  adam_.step(rates.model);
+  if (result.flow) flow_->step(rates.flow);
   ++steps_;
   return result;
 }
@@ -98,8 +139,12 @@ void Trainer::restore_statistics() {
 
 void Trainer::save(const std::string& path, Metadata metadata) const {
   NamedTensors tensors;
-  for (auto& [name, tensor] : model_->state().named_tensors()) tensors.emplace_back(kModelPrefix + name, tensor);
-  for (auto& [name, tensor] : adam_.state()) tensors.emplace_back(name, tensor);
+  add_with_prefix(tensors, kModelPrefix, model_->state().named_tensors());
+  add_with_prefix(tensors, "", adam_.state());
+  if (flow_ != nullptr) {
+    add_with_prefix(tensors, kFlowPrefix, flow_->flow().state().named_tensors());
+    add_with_prefix(tensors, kFlowOptimizerPrefix, flow_->adamax().state());
+  }
   metadata[kStepsKey] = std::to_string(steps_);
   write_safetensors(path, tensors, metadata);
 }
@@ -110,12 +155,16 @@ Metadata Trainer::load(const std::string& path) {
   if (steps == metadata.end()) {
     throw Error("INVALID_FILE", path + " is not a trainer state.", "Give the folder that Trainer.save or --out wrote.");
   }
-  NamedTensors weights;
-  for (const auto& [name, tensor] : tensors) {
-    if (name.rfind(kModelPrefix, 0) == 0) weights.emplace_back(name.substr(6), tensor);
-  }
-  model_->state().check(weights, /*strict=*/true);  // before anything changes
+  const NamedTensors weights = with_prefix(tensors, kModelPrefix);
+  const NamedTensors flow_weights = with_prefix(tensors, kFlowPrefix);
+  // All checks before anything changes.
+  model_->state().check(weights, /*strict=*/true);
+  if (flow_ != nullptr) flow_->flow().state().check(flow_weights, /*strict=*/true);
   adam_.load(tensors);
+  if (flow_ != nullptr) {
+    flow_->adamax().load(with_prefix(tensors, kFlowOptimizerPrefix));
+    flow_->flow().state().load(flow_weights, /*strict=*/true);
+  }
   model_->state().load(weights, /*strict=*/true);
   steps_ = std::strtoll(steps->second.c_str(), nullptr, 10);
   return metadata;
