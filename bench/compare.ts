@@ -3,7 +3,7 @@
  *
  *   node --import=tsx bench/compare.ts NAME --python PYTHON [--threads 1] [--rounds 10] [--precision fp32|bf16] [--size 512x1024] [--json FILE]
  *
- * NAME is hybrid-score, hybrid-loss, forward or segment. PYTHON is an interpreter with bench/competitors/requirements.txt.
+ * NAME is hybrid-score, hybrid-loss, forward, segment, flow-log-prob or flow-sample. PYTHON is an interpreter with bench/competitors/requirements.txt.
  * Every side is a process of its own; they run in turn, once a round. The results are compared before anything is timed.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -17,7 +17,6 @@ import { BENCHMARKS } from '../lib/benchmark/registry.ts'
 import { loadNative } from '../lib/binding/load.ts'
 import type { Precision } from '../lib/binding/native.ts'
 import { formatTable } from '../lib/cli/ui.ts'
-import { Segmenter } from '../lib/segmenter.ts'
 import { Worker } from './worker.ts'
 
 /** What every side is told. */
@@ -38,6 +37,8 @@ const COMPETITORS: Record<string, { script: string; engines: readonly string[] }
   'hybrid-loss': { script: 'hybrid_loss.py', engines: ['eager', 'compile'] },
   forward: { script: 'network.py', engines: ['eager', 'channels_last', 'onnxruntime'] },
   segment: { script: 'network.py', engines: ['eager', 'channels_last'] },
+  'flow-log-prob': { script: 'flow.py', engines: ['eager', 'channels_last'] },
+  'flow-sample': { script: 'flow.py', engines: ['eager', 'channels_last'] },
 }
 
 async function main(): Promise<void> {
@@ -127,12 +128,9 @@ async function writeFiles(task: Task, folder: string): Promise<{ inputs: string;
   const inputs = join(folder, 'inputs.safetensors')
   const benchmark = BENCHMARKS.find(({ name }) => name === task.name)!
   await loadNative().writeSafetensors(inputs, benchmark.inputs(task.parameters), {})
-  const { architecture, classes } = task.parameters
-  if (architecture === undefined || classes === undefined) return { inputs }
+  if (benchmark.saveWeights === undefined) return { inputs }
   const weights = join(folder, 'weights.safetensors')
-  const model = await Segmenter.create({ architecture, classes })
-  await model.save(weights)
-  model.dispose()
+  await benchmark.saveWeights(task.parameters, weights)
   return { inputs, weights }
 }
 

@@ -5,6 +5,7 @@ import { peakMemory, resetPeakMemory } from '../lib/benchmark/peak-memory.ts'
 import { BENCHMARKS } from '../lib/benchmark/registry.ts'
 import type { NativeForwardResult, NativeLossResult, NativeScoreResult } from '../lib/binding/native.ts'
 import { info, setThreads } from '../lib/runtime.ts'
+import type { Tensor } from '../lib/tensor.ts'
 import type { Task } from './compare.ts'
 
 const sum = (values: ArrayLike<number>, f: (value: number) => number) => {
@@ -29,6 +30,13 @@ function check(result: unknown): number[] {
   if (typeof result === 'object' && result !== null && 'total' in result) {
     const { total, gradLogits, gradOodLogits } = result as NativeLossResult
     return [total, norm(gradLogits), norm(gradOodLogits)]
+  }
+  if (typeof result === 'object' && result !== null && 'logProb' in result) {
+    return [mean((result as { logProb: Tensor<Float64Array> }).logProb)]
+  }
+  if (typeof result === 'object' && result !== null && 'patches' in result) {
+    const { patches } = result as { patches: Tensor }
+    return [mean(patches), norm(patches) ** 2 / patches.data.length]
   }
   const { logits, oodLogits } = result as NativeForwardResult
   return [logits, oodLogits].map((tensor) => norm(tensor) / Math.sqrt(tensor.data.length))

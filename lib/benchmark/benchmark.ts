@@ -41,6 +41,10 @@ export interface Benchmark {
   readonly network: boolean
   /** Of a kernel: the bytes that any implementation reads and writes, every input and every output once. */
   traffic?(parameters: Readonly<Partial<BenchmarkParameters>>, precision: Precision): number
+  /** The names that `architecture` may have; absent: those of networks. */
+  architectures?(): readonly string[]
+  /** Writes the weights, the same in every process, as a checkpoint. */
+  saveWeights?(parameters: Readonly<Partial<BenchmarkParameters>>, path: string): Promise<void>
   /** The seeded input tensors by name: the same parameters give the same tensors in every process. */
   inputs(parameters: Readonly<Partial<BenchmarkParameters>>): Record<string, Tensor<TypedArray>>
   prepare(
@@ -58,6 +62,8 @@ export function defineBenchmark<
   defaults: Pick<BenchmarkParameters, Name>
   network: boolean
   traffic?(parameters: Pick<BenchmarkParameters, Name>, precision: Precision): number
+  architectures?(): readonly string[]
+  saveWeights?(parameters: Pick<BenchmarkParameters, Name>, path: string): Promise<void>
   inputs(parameters: Pick<BenchmarkParameters, Name>): I
   prepare(
     parameters: Pick<BenchmarkParameters, Name>,
@@ -65,7 +71,7 @@ export function defineBenchmark<
     setting: BenchmarkSetting,
   ): Promise<PreparedWork>
 }): Benchmark {
-  const { name, defaults, network, traffic } = benchmark
+  const { name, defaults, network, traffic, architectures, saveWeights } = benchmark
   const complete = (parameters: Partial<BenchmarkParameters>) => parameters as Pick<BenchmarkParameters, Name>
   return {
     name,
@@ -73,6 +79,10 @@ export function defineBenchmark<
     network,
     ...(traffic !== undefined && {
       traffic: (parameters, precision) => traffic(complete(parameters), precision),
+    }),
+    ...(architectures !== undefined && { architectures }),
+    ...(saveWeights !== undefined && {
+      saveWeights: (parameters, path) => saveWeights(complete(parameters), path),
     }),
     inputs: (parameters) => benchmark.inputs(complete(parameters)),
     prepare: (parameters, setting) =>

@@ -12,4 +12,15 @@ export const forwardBenchmark = defineBenchmark({
     const model = await Segmenter.create({ architecture, classes, ...setting })
     return { run: () => model.forward(images), dispose: () => model.dispose() }
   },
+  saveWeights: saveNetwork,
 })
+
+/** The weights that `prepare` makes. */
+export async function saveNetwork(
+  { architecture, classes }: { architecture: string; classes: number },
+  path: string,
+): Promise<void> {
+  const model = await Segmenter.create({ architecture, classes })
+  await model.save(path)
+  model.dispose()
+}

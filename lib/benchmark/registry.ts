@@ -1,4 +1,5 @@
 import type { Benchmark } from './benchmark.ts'
+import { flowLogProbBenchmark, flowSampleBenchmark } from './flow.ts'
 import { forwardBenchmark } from './forward.ts'
 import { hybridLossBenchmark } from './hybrid-loss.ts'
 import { hybridScoreBenchmark } from './hybrid-score.ts'
@@ -10,4 +11,6 @@ export const BENCHMARKS: readonly Benchmark[] = [
   hybridLossBenchmark,
   forwardBenchmark,
   segmentBenchmark,
+  flowLogProbBenchmark,
+  flowSampleBenchmark,
 ]

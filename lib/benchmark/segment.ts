@@ -1,6 +1,7 @@
 import { SCORE_NAMES } from '../scores.ts'
 import { Segmenter } from '../segmenter.ts'
 import { defineBenchmark } from './benchmark.ts'
+import { saveNetwork } from './forward.ts'
 import { imageNoise } from './noise.ts'
 
 /** Images to labels and scores at their own size; what the scores cost shows against closed-set labels alone. */
@@ -23,4 +24,5 @@ export const segmentBenchmark = defineBenchmark({
       dispose: () => model.dispose(),
     }
   },
+  saveWeights: saveNetwork,
 })

@@ -40,7 +40,10 @@ function memoryLine({
 /** K 19, 256x512 → 1024x2048, all scores */
 function formatParameters(parameters: Record<string, unknown>): string {
   const { architecture, classes, batch, feature, size, scores } = parameters
-  const parts = [`K ${classes}`, feature === undefined ? size : `${feature} → ${size}`]
+  const parts = [
+    ...(classes === undefined ? [] : [`K ${classes}`]),
+    feature === undefined ? size : `${feature} → ${size}`,
+  ]
   if (architecture !== undefined) parts.unshift(architecture)
   if (batch !== 1) parts.push(`batch ${batch}`)
   if (Array.isArray(scores)) {

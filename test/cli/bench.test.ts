@@ -18,6 +18,8 @@ const TINY: Record<string, string[]> = {
     '--precision',
     'bf16',
   ],
+  'flow-log-prob': ['--architecture', 'denseflow-tiny', '--batch', '2', '--size', '32x48'],
+  'flow-sample': ['--batch', '2', '--size', '32x48'],
 }
 const ROUNDS = ['--rounds', '3', '--warm-up', '1', '--threads', '1']
 
@@ -34,7 +36,7 @@ describe('bench', () => {
       expect(result).to.include({ name, iterations: 3, warmUp: 1, threads: 1, device: 'cpu' })
       expect(result.precision).to.equal(name === 'segment' ? 'bf16' : 'float32')
       expect(result.parameters).to.include({
-        classes: 3,
+        ...(name.startsWith('flow') ? { batch: 2, architecture: 'denseflow-tiny' } : { classes: 3 }),
         size: flags[flags.indexOf('--size') + 1].replace(/^16$/, '16x16'),
       })
       expect(result.minMs).to.be.above(0)
@@ -105,7 +107,10 @@ describe('bench', () => {
 
   for (const [args, line] of [
     [['forwrad'], 'unknown benchmark forwrad. Did you mean forward?'],
-    [['everything'], 'unknown benchmark everything. There are: hybrid-score, hybrid-loss, forward, segment.'],
+    [
+      ['everything'],
+      'unknown benchmark everything. There are: hybrid-score, hybrid-loss, forward, segment, flow-log-prob, flow-sample.',
+    ],
     [
       ['forward', '--feature', '8'],
       'forward has no --feature; it has --architecture, --classes, --batch, --size',
@@ -140,6 +145,10 @@ describe('bench', () => {
     [
       ['forward', '--architecture', 'ladder-densenet12'],
       'expected one of ladder-densenet121, ladder-densenet-tiny, ladder-mobilenetv2 for --architecture but received "ladder-densenet12". Did you mean ladder-densenet121?',
+    ],
+    [
+      ['flow-sample', '--architecture', 'denseflow-tine'],
+      'expected one of denseflow, denseflow-tiny for --architecture but received "denseflow-tine". Did you mean denseflow-tiny?',
     ],
     [
       ['hybrid-score', '--feature', '4by6'],

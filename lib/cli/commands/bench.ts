@@ -43,6 +43,7 @@ export const command = defineCommand({
     '  hybrid-loss  --classes 19 --feature 128x128 --size 512x512 --batch 2',
     '  forward      --architecture ladder-densenet121 --classes 19 --size 512x1024',
     '  segment      the same --scores all; also the time of labels alone',
+    '  flow-log-prob|flow-sample --architecture denseflow-tiny --batch 4 --size 64',
     'The first two find their tensors in place, and say what a copy of as many',
     'bytes would take. Noise in, random weights.',
   ],
@@ -68,7 +69,10 @@ export const command = defineCommand({
     const precision = options.precision === 'bf16' ? 'bf16' : 'float32'
     checkSides('feature', options.feature, 1)
     checkSides('size', options.size, chosen[0].network ? SMALLEST_IMAGE : 1)
-    if (options.architecture !== undefined) checkArchitecture(options.architecture, architectures())
+    if (options.architecture !== undefined) {
+      const names = chosen[0].architectures?.() ?? architectures().map(({ name }) => name)
+      checkArchitecture(options.architecture, names)
+    }
     if (device === 'cuda' && !info().devices.some(({ type }) => type === 'cuda')) {
       throw new UsageError('expected cpu for --device but received "cuda": no CUDA device was found')
     }
@@ -124,8 +128,7 @@ function checkSides(flag: string, sides: readonly [number, number] | undefined, 
   )
 }
 
-function checkArchitecture(name: string, architectures: readonly { name: string }[]): void {
-  const names = architectures.map((architecture) => architecture.name)
+function checkArchitecture(name: string, names: readonly string[]): void {
   if (names.includes(name)) return
   const near = nearest(name, names)
   throw new UsageError(
