@@ -6,29 +6,38 @@ import type { Dataset } from '../data/dataset.ts'
 import { DataLoader } from '../data/loader.ts'
 import { fileError } from '../data/read-bytes.ts'
 import { sceneNegatives, scenes } from '../data/scenes/index.ts'
+import { DenseFlow } from '../dense-flow.ts'
 import { DenseHybridError } from '../errors.ts'
 import type { Calibration } from '../evaluation/calibrate.ts'
 import type { Evaluation } from '../evaluation/evaluate-images.ts'
 import { calibrateModel, evaluateModel, measureClosedSet } from '../evaluation/evaluate-model.ts'
 import { evaluationJson } from '../evaluation/export.ts'
+import { mix } from '../negatives/mix.ts'
+import { synthetic } from '../negatives/synthetic.ts'
+import { writePatchGrid } from '../report/patch-grid.ts'
 import type { ScoreName } from '../scores.ts'
 import { Segmenter } from '../segmenter.ts'
+import type { FlowProgress } from '../training/flow-fit.ts'
+import { FlowTrainer } from '../training/flow-trainer.ts'
 import type { TrainerOptions } from '../training/options.ts'
 import type { TrainingProgress } from '../training/progress.ts'
 import { Trainer } from '../training/trainer.ts'
-import { checkInteger, checkOptionNames, invalid } from '../validate.ts'
+import { checkInteger, checkOneOf, checkOptionNames, invalid } from '../validate.ts'
 import { writeDemoReport } from './report.ts'
 import { type DemoSettings, FAST_DEMO, FULL_DEMO } from './settings.ts'
 
-/** The parts of a demo, in order. */
-export type DemoStage = 'closed-set' | 'hybrid' | 'calibration' | 'evaluation' | 'report'
+/** The parts of a demo, in order; `flow` only with synthetic negatives. */
+export type DemoStage = 'closed-set' | 'flow' | 'hybrid' | 'calibration' | 'evaluation' | 'report'
+
+/** Generated objects, samples of a flow that is trained on the scenes, or both, each with probability one half. */
+export type DemoNegatives = 'real' | 'synthetic' | 'mixed'
 
 /** Tells a demo's caller what happens. */
 export interface DemoEvents {
-  /** A stage begins; `total` is its number of epochs or images. */
+  /** A stage begins; `total` is its number of epochs, steps or images. */
   onStage?(stage: DemoStage, total: number): void
   /** `done` of the stage's total; `training` while a model is trained. */
-  onProgress?(stage: DemoStage, done: number, training?: TrainingProgress): void
+  onProgress?(stage: DemoStage, done: number, training?: TrainingProgress | FlowProgress): void
   /** A stage has ended; `summary` says what came out. */
   onStageEnd?(stage: DemoStage, summary: string): void
 }
@@ -41,6 +50,8 @@ export interface DemoOptions extends DemoEvents {
   readonly seed?: number
   /** Fewer scenes and epochs. Default false. */
   readonly fast?: boolean
+  /** Default 'real'. */
+  readonly negatives?: DemoNegatives
   /** Replace the results of an earlier demo. Default false. */
   readonly overwrite?: boolean
   readonly signal?: AbortSignal
@@ -55,7 +66,17 @@ export interface DemoResult {
   readonly evaluation: Evaluation
 }
 
-const OPTION_NAMES = ['out', 'seed', 'fast', 'overwrite', 'signal', 'onStage', 'onProgress', 'onStageEnd']
+const OPTION_NAMES = [
+  'out',
+  'seed',
+  'fast',
+  'negatives',
+  'overwrite',
+  'signal',
+  'onStage',
+  'onProgress',
+  'onStageEnd',
+]
 
 /**
  * The whole method on the embedded street scenes: closed-set training, hybrid fine-tuning with generated negatives,
@@ -69,6 +90,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   if (typeof out !== 'string' || out === '') throw invalid('out', 'the path of a folder', out)
   const seed = checkInteger('seed', options.seed ?? 0, 0, 2 ** 31 - 2)
   const settings = options.fast ? FAST_DEMO : FULL_DEMO
+  const negatives = checkOneOf('negatives', options.negatives ?? 'real', ['real', 'synthetic', 'mixed'])
   await prepareFolder(out, options.overwrite ?? false)
   const [train, val, test] = (['train', 'val', 'test'] as const).map((split) =>
     cached(scenes({ split, length: settings.scenes[split], seed }), 2 ** 30),
@@ -80,7 +102,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   })
   try {
     await trainClosedSet(segmenter, train, val, { ...options, seed, settings })
-    await trainHybrid(segmenter, train, { ...options, seed, settings })
+    await trainHybrid(segmenter, train, { ...options, negatives, seed, settings })
     const calibrations = await calibrate(segmenter, val, options)
     const model = join(out, 'model.safetensors')
     const { hybrid } = calibrations
@@ -115,16 +137,57 @@ async function trainClosedSet(
   options.onStageEnd?.('closed-set', `loss ${losses.total.toFixed(2)}  mIoU ${(100 * mIoU).toFixed(1)}`)
 }
 
-async function trainHybrid(segmenter: Segmenter, train: Dataset, options: Stage): Promise<void> {
-  const { settings, seed } = options
-  const { cls, x, d } = await trainEpochs('hybrid', segmenter, train, options, settings.hybridEpochs, {
-    objective: 'hybrid',
-    negatives: sceneNegatives({ seed, areaRange: settings.negativeArea }),
-    learningRate: settings.hybridLearningRate,
-    betaX: settings.betaX,
-    betaD: settings.betaD,
-  })
-  options.onStageEnd?.('hybrid', `cls ${cls.toFixed(2)}  x ${x.toFixed(2)}  d ${d.toFixed(2)}`)
+async function trainHybrid(
+  segmenter: Segmenter,
+  train: Dataset,
+  options: Stage & { negatives: DemoNegatives },
+): Promise<void> {
+  const { settings, seed, negatives } = options
+  const real = sceneNegatives({ seed, areaRange: settings.negativeArea })
+  const flow = negatives === 'real' ? undefined : await trainFlow(train, options)
+  const samples = flow && synthetic(flow, { sides: settings.flowSides })
+  const source = samples === undefined ? real : negatives === 'mixed' ? mix(real, samples, 0.5) : samples
+  try {
+    const { cls, x, d } = await trainEpochs('hybrid', segmenter, train, options, settings.hybridEpochs, {
+      objective: 'hybrid',
+      negatives: source,
+      ...(flow && { flow, flowLearningRate: settings.flowJointLearningRate, jsdWeight: settings.jsdWeight }),
+      learningRate: settings.hybridLearningRate,
+      betaX: settings.betaX,
+      betaD: settings.betaD,
+    })
+    await flow?.save(join(options.out, 'flow.safetensors'))
+    options.onStageEnd?.('hybrid', `cls ${cls.toFixed(2)}  x ${x.toFixed(2)}  d ${d.toFixed(2)}`)
+  } finally {
+    flow?.dispose()
+  }
+}
+
+/** A small flow on crops of the training scenes, by maximum likelihood; to be disposed by the caller. */
+async function trainFlow(train: Dataset, options: Stage): Promise<DenseFlow> {
+  const { settings, seed, signal, out } = options
+  const { flowSteps, flowCrop } = settings
+  const flow = await DenseFlow.create({ architecture: 'denseflow-tiny', seed })
+  const trainer = new FlowTrainer(flow, { learningRate: settings.flowLearningRate, seed })
+  try {
+    options.onStage?.('flow', flowSteps)
+    const { bitsPerDim, initialBitsPerDim } = await trainer.fit(train, {
+      steps: flowSteps,
+      batchSize: 16,
+      crop: flowCrop,
+      signal,
+      onProgress: (progress) => options.onProgress?.('flow', progress.step, progress),
+    })
+    const { patches } = await flow.sample({ n: 64, height: flowCrop, width: flowCrop, seed, signal })
+    await writePatchGrid(join(out, 'flow-samples.png'), patches, { signal })
+    options.onStageEnd?.('flow', `${initialBitsPerDim.toFixed(2)} → ${bitsPerDim.toFixed(2)} bits/dim`)
+    return flow
+  } catch (error) {
+    flow.dispose()
+    throw error
+  } finally {
+    trainer.dispose()
+  }
 }
 
 async function trainEpochs(

@@ -11,6 +11,15 @@ export interface DemoSettings {
   readonly betaD: number
   /** Smallest and largest share of the image that a pasted object covers. */
   readonly negativeArea: readonly [number, number]
+  /** Of the flow's training by maximum likelihood: steps, side of its square crops, learning rate. */
+  readonly flowSteps: number
+  readonly flowCrop: number
+  readonly flowLearningRate: number
+  /** Of the flow in joint training, and λ. */
+  readonly flowJointLearningRate: number
+  readonly jsdWeight: number
+  /** Smallest and largest side of a pasted sample. */
+  readonly flowSides: readonly [number, number]
   readonly batchSize: number
   /** [height, width] */
   readonly crop: readonly [number, number]
@@ -31,6 +40,12 @@ export const FULL_DEMO: DemoSettings = {
   betaX: 0.003,
   betaD: 2,
   negativeArea: [0.008, 0.15],
+  flowSteps: 800,
+  flowCrop: 32,
+  flowLearningRate: 3e-3,
+  flowJointLearningRate: 1e-4,
+  jsdWeight: 0.03,
+  flowSides: [16, 48],
   batchSize: 4,
   crop: [96, 128],
   scale: [0.6, 1.25],
@@ -42,4 +57,5 @@ export const FAST_DEMO: DemoSettings = {
   scenes: { train: 64, val: 12, test: 12 },
   closedEpochs: 8,
   hybridEpochs: 4,
+  flowSteps: 60,
 }

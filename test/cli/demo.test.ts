@@ -46,6 +46,23 @@ describe('demo --fast', function () {
     expect(detectors[0].auroc).to.be.above(0.6)
   })
 
+  it('with mixed negatives trains a flow first, and then both together', async () => {
+    const { code, stderr } = await runCli(['demo', '--fast', '--negatives', 'mixed', '--out', 'mixed'], {
+      cwd: folder,
+    })
+    expect(code, stderr).to.equal(0)
+    expect(stderr).to.match(/2\/6 flow of the scenes .*60 steps/)
+    expect(stderr).to.match(/[\d.]+ → [\d.]+ bits\/dim/)
+    expect(stderr).to.match(/3\/6 hybrid .* mle [\d.]+ +jsd [\d.]+/)
+    const [, before, after] = stderr.match(/([\d.]+) → ([\d.]+) bits\/dim/) ?? []
+    expect(Number(after)).to.be.below(Number(before))
+    expect(await readdir(join(folder, 'mixed'))).to.include.members([
+      'flow.safetensors',
+      'flow-samples.png',
+      'model.safetensors',
+    ])
+  })
+
   it('does not replace the results of an earlier one unasked', async () => {
     const { code, stderr } = await runCli(['demo', '--fast', '--out', 'out'], { cwd: folder })
     expect(code).to.equal(1)

@@ -1,17 +1,20 @@
 import { join } from 'node:path'
 import type { DemoStage } from '../../demo/demo.ts'
+import type { Losses } from '../../training/progress.ts'
 import { defineCommand } from '../command.ts'
 import { formatEvaluation } from '../evaluation-table.ts'
-import { integer, text, toggle } from '../flags.ts'
+import { choice, integer, text, toggle } from '../flags.ts'
 import type { Progress } from '../ui.ts'
 
 const TITLES: Readonly<Record<DemoStage, string>> = {
-  'closed-set': '1/5 closed-set training',
-  hybrid: '2/5 hybrid fine-tuning',
-  calibration: '3/5 calibration',
-  evaluation: '4/5 evaluation',
-  report: '5/5 report',
+  'closed-set': 'closed-set training',
+  flow: 'flow of the scenes',
+  hybrid: 'hybrid fine-tuning',
+  calibration: 'calibration',
+  evaluation: 'evaluation',
+  report: 'report',
 }
+const UNITS: Partial<Record<DemoStage, string>> = { 'closed-set': 'epochs', flow: 'steps', hybrid: 'epochs' }
 const TITLE_WIDTH = 24
 
 /** The command `demo`. */
@@ -25,6 +28,7 @@ export const command = defineCommand({
     overwrite: toggle(),
     seed: integer(0, 2 ** 31 - 2, { default: 0 }),
     fast: toggle(),
+    negatives: choice(['real', 'synthetic', 'mixed'], { default: 'real', placeholder: 'KIND' }),
     threads: integer(1, 1024, { default: 1 }),
   },
   details: [
@@ -35,6 +39,7 @@ export const command = defineCommand({
     ['out', 'folder of model, metrics and report ({out})'],
     ['overwrite', 'replace the results of an earlier demo'],
     ['seed', 'of scenes, weights and batches ({seed})'],
+    ['negatives', 'real, synthetic (from a flow), mixed ({negatives})'],
     ['fast', 'under a minute; the numbers mean little'],
     ['threads', 'CPU threads ({threads}: the network is too small for more)'],
   ],
@@ -43,25 +48,26 @@ export const command = defineCommand({
     const { runDemo } = await import('../../demo/demo.ts')
     loadNative().setThreads(options.threads)
     let progress: Progress | undefined
-    const { out, seed, fast, overwrite } = options
+    const { out, seed, fast, negatives, overwrite } = options
+    const stages = Object.keys(TITLES).filter((stage) => stage !== 'flow' || negatives !== 'real')
     const result = await runDemo({
       out,
       seed,
       fast,
+      negatives,
       overwrite,
       signal,
       onStage: (stage, total) => {
-        const unit = stage === 'closed-set' || stage === 'hybrid' ? 'epochs' : ''
-        progress = ui.progress(` ${TITLES[stage]}`.padEnd(TITLE_WIDTH), total, unit)
+        const title = ` ${stages.indexOf(stage) + 1}/${stages.length} ${TITLES[stage]}`
+        progress = ui.progress(title.padEnd(TITLE_WIDTH), total, UNITS[stage] ?? '')
       },
       onProgress: (stage, done, training) => {
-        const losses = training?.losses
         const terms =
-          losses === undefined
+          training === undefined
             ? ''
-            : stage === 'hybrid'
-              ? `cls ${losses.cls.toFixed(2)}  x ${losses.x.toFixed(2)}  d ${losses.d.toFixed(2)}`
-              : `loss ${losses.total.toFixed(2)}`
+            : 'bitsPerDim' in training
+              ? `${training.bitsPerDim.toFixed(2)} bits/dim`
+              : lossTerms(stage, training.losses)
         progress?.update(done, terms)
       },
       onStageEnd: (_stage, summary) => progress?.stop(summary),
@@ -76,3 +82,9 @@ export const command = defineCommand({
     return undefined
   },
 })
+
+function lossTerms(stage: DemoStage, { total, cls, x, d, mle, jsd }: Losses): string {
+  if (stage !== 'hybrid') return `loss ${total.toFixed(2)}`
+  const flow = mle === undefined ? '' : `  mle ${mle.toFixed(2)}  jsd ${jsd?.toFixed(2)}`
+  return `cls ${cls.toFixed(2)}  x ${x.toFixed(2)}  d ${d.toFixed(2)}${flow}`
+}
