@@ -1,16 +1,11 @@
 #include "training/adam.h"
 
-#include <ATen/ops/_foreach_mul.h>
-#include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adam.h>
-#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
-#include <unordered_map>
-
-#include "common/error.h"
+#include "training/optimizer_state.h"
 
 namespace densehybrid {
 
@@ -60,17 +55,9 @@ void Adam::zero_gradients() {
   for (Slot& slot : slots_) slot.parameter.mutable_grad().reset();
 }
 
-double Adam::gradient_norm() const {
-  const c10::NoGradGuard no_grad;
-  const std::vector<at::Tensor> all = gradients();
-  return all.empty() ? 0.0 : at::stack(at::_foreach_norm(all)).norm().item<double>();
-}
+double Adam::gradient_norm() const { return global_norm(gradients()); }
 
-void Adam::scale_gradients(double factor) {
-  const c10::NoGradGuard no_grad;
-  const std::vector<at::Tensor> all = gradients();
-  if (!all.empty()) at::_foreach_mul_(all, factor);
-}
+void Adam::scale_gradients(double factor) { scale_all(gradients(), factor); }
 
 NamedTensors Adam::state() const {
   NamedTensors tensors;
@@ -82,28 +69,6 @@ NamedTensors Adam::state() const {
   return tensors;
 }
 
-void Adam::load(const NamedTensors& tensors) {
-  std::unordered_map<std::string, const at::Tensor*> by_name;
-  for (const auto& [name, tensor] : tensors) by_name.emplace(name, &tensor);
-  const auto find = [&](const std::string& name, const at::Tensor& like) -> const at::Tensor& {
-    const auto match = by_name.find(name);
-    if (match == by_name.end() || match->second->sizes() != like.sizes()) {
-      throw Error("ARCHITECTURE_MISMATCH", "The optimiser state does not belong to this model: " + name +
-                                               (match == by_name.end() ? " is missing." : " has another shape."));
-    }
-    return *match->second;
-  };
-  for (const Slot& slot : slots_) {  // check all before changing any
-    find("exp_avg." + slot.name, slot.exp_avg);
-    find("exp_avg_sq." + slot.name, slot.exp_avg_sq);
-    find("step." + slot.name, slot.step);
-  }
-  const c10::NoGradGuard no_grad;
-  for (Slot& slot : slots_) {
-    slot.exp_avg.copy_(find("exp_avg." + slot.name, slot.exp_avg));
-    slot.exp_avg_sq.copy_(find("exp_avg_sq." + slot.name, slot.exp_avg_sq));
-    slot.step.copy_(find("step." + slot.name, slot.step));
-  }
-}
+void Adam::load(const NamedTensors& tensors) { load_optimizer_state(state(), tensors, "model"); }
 
 }  // namespace densehybrid

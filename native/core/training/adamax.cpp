@@ -1,18 +1,13 @@
 #include "training/adamax.h"
 
-#include <ATen/ops/_foreach_mul.h>
-#include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/maximum.h>
-#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
-#include <array>
 #include <cmath>
-#include <unordered_map>
 
-#include "common/error.h"
+#include "training/optimizer_state.h"
 
 namespace densehybrid {
 
@@ -49,17 +44,9 @@ void Adamax::zero_gradients() {
   for (Slot& slot : slots_) slot.parameter.mutable_grad().reset();
 }
 
-double Adamax::gradient_norm() const {
-  const c10::NoGradGuard no_grad;
-  const std::vector<at::Tensor> all = gradients();
-  return all.empty() ? 0.0 : at::stack(at::_foreach_norm(all)).norm().item<double>();
-}
+double Adamax::gradient_norm() const { return global_norm(gradients()); }
 
-void Adamax::scale_gradients(double factor) {
-  const c10::NoGradGuard no_grad;
-  const std::vector<at::Tensor> all = gradients();
-  if (!all.empty()) at::_foreach_mul_(all, factor);
-}
+void Adamax::scale_gradients(double factor) { scale_all(gradients(), factor); }
 
 NamedTensors Adamax::state() const {
   NamedTensors tensors;
@@ -71,24 +58,6 @@ NamedTensors Adamax::state() const {
   return tensors;
 }
 
-void Adamax::load(const NamedTensors& tensors) {
-  std::unordered_map<std::string, const at::Tensor*> by_name;
-  for (const auto& [name, tensor] : tensors) by_name.emplace(name, &tensor);
-  std::vector<std::pair<at::Tensor, const at::Tensor*>> copies;
-  for (const Slot& slot : slots_) {
-    const std::array<std::pair<const char*, at::Tensor>, 3> parts = {
-        {{"exp_avg.", slot.exp_avg}, {"exp_inf.", slot.exp_inf}, {"step.", slot.step}}};
-    for (const auto& [kind, target] : parts) {
-      const auto match = by_name.find(kind + slot.name);
-      if (match == by_name.end() || match->second->sizes() != target.sizes()) {
-        throw Error("ARCHITECTURE_MISMATCH", "The optimiser state does not belong to this flow: " + (kind + slot.name) +
-                                                 (match == by_name.end() ? " is missing." : " has another shape."));
-      }
-      copies.emplace_back(target, match->second);
-    }
-  }
-  const c10::NoGradGuard no_grad;
-  for (const auto& [target, source] : copies) target.copy_(*source);
-}
+void Adamax::load(const NamedTensors& tensors) { load_optimizer_state(state(), tensors, "flow"); }
 
 }  // namespace densehybrid

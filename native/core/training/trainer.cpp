@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "training/optimizer_state.h"
+
 namespace densehybrid {
 namespace {
 
@@ -159,10 +161,14 @@ Metadata Trainer::load(const std::string& path) {
   const NamedTensors flow_weights = with_prefix(tensors, kFlowPrefix);
   // All checks before anything changes.
   model_->state().check(weights, /*strict=*/true);
-  if (flow_ != nullptr) flow_->flow().state().check(flow_weights, /*strict=*/true);
+  const NamedTensors flow_moments = with_prefix(tensors, kFlowOptimizerPrefix);
+  if (flow_ != nullptr) {
+    flow_->flow().state().check(flow_weights, /*strict=*/true);
+    check_optimizer_state(flow_->adamax().state(), flow_moments, "flow");
+  }
   adam_.load(tensors);
   if (flow_ != nullptr) {
-    flow_->adamax().load(with_prefix(tensors, kFlowOptimizerPrefix));
+    flow_->adamax().load(flow_moments);
     flow_->flow().state().load(flow_weights, /*strict=*/true);
   }
   model_->state().load(weights, /*strict=*/true);
