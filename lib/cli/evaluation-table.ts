@@ -52,6 +52,31 @@ export function formatEvaluation(evaluation: Evaluation, options: { perClass?: b
   return [...parts, notes.map((note) => ` ${note}`).join('\n')].join('\n\n')
 }
 
+/** Evaluations on the same images as one table: one row a detector of each, all in per cent. */
+export function formatComparison(
+  entries: readonly { readonly title: string; readonly evaluation: Evaluation }[],
+): string {
+  const [{ evaluation }] = entries
+  const at = Math.round(1000 * evaluation.tpr) / 10
+  const rows = entries.flatMap(({ title, evaluation: { detectors } }) =>
+    detectors.map(({ detector, ap, auroc, fpr, openSet }, i) => [
+      i === 0 ? title : '',
+      DETECTOR_TITLES[detector],
+      percent(ap),
+      percent(auroc),
+      percent(fpr),
+      percent(openSet?.openMIoU),
+      percent(openSet?.closedMIoU),
+    ]),
+  )
+  const head = ['negatives', 'detector', 'AP', 'AUROC', `FPR${at}`, `open-mIoU@${at}`, 'closed mIoU']
+  const notes = [
+    `${evaluation.images} images of ${evaluation.data}. FPR by convention ${evaluation.convention}.`,
+    `open-mIoU@${at}: threshold of each row at TPR ${at} %, ${thresholdOrigin(evaluation)}.`,
+  ]
+  return [formatTable(head, rows), notes.map((note) => ` ${note}`).join('\n')].join('\n\n')
+}
+
 function originOf({ thresholdFrom }: { thresholdFrom: 'given' | 'self' }): string {
   return thresholdFrom === 'self' ? 'calibrated on these images' : 'calibrated before'
 }

@@ -1,6 +1,6 @@
 import type { DenseFlow } from '../dense-flow.ts'
 import type { NegativeSource } from '../negatives/types.ts'
-import { type Flags, number, text, toggle } from './flags.ts'
+import { type Flags, number, pair, text, toggle } from './flags.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Flags of `finetune` that say where negatives come from. */
@@ -10,6 +10,7 @@ export const NEGATIVES_FLAGS = {
   flow: text('CKPT'),
   realProbability: number(0, 1),
   freezeFlow: toggle(),
+  flowSides: pair(1, { default: [16, 216], placeholder: 'A,B' }),
   lambda: number(0, 1000, { default: 0.03 }),
   flowLr: number(0, 100, { default: 1e-5 }),
 } satisfies Flags
@@ -21,6 +22,7 @@ export interface NegativesValues {
   flow?: string
   realProbability?: number
   freezeFlow?: boolean
+  flowSides: readonly [number, number]
 }
 
 /** What the flags ask for. */
@@ -45,7 +47,7 @@ export async function openFinetuneNegatives(
   const { mix } = await import('../negatives/mix.ts')
   const flow = await DenseFlow.load(plan.flow, { device })
   try {
-    const samples = synthetic(flow)
+    const samples = synthetic(flow, { sides: values.flowSides })
     return { flow, negatives: real === undefined ? samples : mix(real, samples, plan.realProbability) }
   } catch (error) {
     flow.dispose()

@@ -1,14 +1,16 @@
 import type { Dataset } from '../data/dataset.ts'
+import { readImage } from '../data/decode.ts'
 import { throwIfAborted } from '../errors.ts'
-import type { Evaluation } from '../evaluation/evaluate-images.ts'
+import type { DetectorResult, Evaluation } from '../evaluation/evaluate-images.ts'
 import { scoreRange } from '../report/colormap.ts'
-import { type ReportPicture, writeReport } from '../report/html.ts'
+import { type ReportPicture, type ReportTable, writeReport } from '../report/html.ts'
 import { renderOverlay } from '../report/overlay.ts'
 import type { Segmenter } from '../segmenter.ts'
 import { type Tensor, tensor } from '../tensor.ts'
-import type { DemoSettings } from './settings.ts'
+import type { DemoVariant } from './demo.ts'
+import type { DemoNegatives, DemoSettings } from './settings.ts'
 
-/** Scenes that are shown. */
+/** Scenes that are shown, of all models together. */
 const SHOWN = 8
 
 const DETECTORS: Readonly<Record<string, string>> = {
@@ -20,11 +22,19 @@ const DETECTORS: Readonly<Record<string, string>> = {
   entropy: 'entropy',
 }
 
+/** What a model was fine-tuned with, for tables. */
+export const NEGATIVES_TITLES: Readonly<Record<DemoNegatives, string>> = {
+  real: 'real negatives',
+  synthetic: 'synthetic negatives',
+  mixed: 'mixed negatives',
+}
+
 /** What the report of a demo is made of. */
 export interface DemoReport {
-  readonly segmenter: Segmenter
+  /** Before any fine-tuning. */
+  readonly closedSet: Evaluation
+  readonly results: readonly { readonly variant: DemoVariant; readonly segmenter: Segmenter }[]
   readonly test: Dataset
-  readonly evaluation: Evaluation
   readonly seed: number
   readonly settings: DemoSettings
   readonly signal?: AbortSignal
@@ -33,57 +43,87 @@ export interface DemoReport {
 /** Writes index.html with the pictures of the first test scenes; returns its path. */
 export async function writeDemoReport(
   dir: string,
-  { segmenter, test, evaluation, seed, settings, signal }: DemoReport,
+  { closedSet, results, test, seed, settings, signal }: DemoReport,
 ): Promise<string> {
-  const { detectors, openSet, convention, tpr } = evaluation
-  const at = Math.round(100 * tpr)
+  const [{ variant, segmenter }] = results
+  const several = results.length > 1
+  const pictures: ReportPicture[] = []
+  for (const one of results) {
+    const shown = await renderPictures(one.segmenter, test, Math.ceil(SHOWN / results.length), signal)
+    const suffix = several ? ` · ${NEGATIVES_TITLES[one.variant.negatives]}` : ''
+    pictures.push(...shown.map(({ caption, image }) => ({ caption: `${caption}${suffix}`, image })))
+  }
+  for (const { negatives, flow } of results.map((one) => one.variant)) {
+    if (flow === undefined) continue
+    const caption = `samples of the flow, ${NEGATIVES_TITLES[negatives]}: by likelihood (left) and after joint training (right), from the same noise`
+    pictures.push({ caption, image: await readImage(flow.samples) })
+  }
   return writeReport(
     dir,
     {
       title: 'densehybrid demo',
       explanation:
-        'A small network was trained on generated street scenes, then taught with pasted objects what is unknown. ' +
+        'A small network was trained on generated street scenes, then taught with pasted negatives what is unknown. ' +
         'The test scenes hold objects that it has never seen; neither did the scenes that set the threshold.',
-      metrics: [
-        {
-          title: 'Detectors',
-          columns: ['AP', 'AUROC', `FPR${at}`, `open-mIoU@${at}`],
-          rows: detectors.map(({ detector, ap, auroc, fpr, openSet: own }) => ({
-            name: DETECTORS[detector],
-            values: [ap, auroc, fpr, own?.openMIoU ?? null],
-            emphasis: detector === 'hybrid',
-          })),
-          note:
-            `Per cent, over all pixels of ${evaluation.images} scenes. FPR by convention ${convention}. ` +
-            `open-mIoU@${at}: each detector at the threshold that gives it a TPR of ${at} % on the validation scenes.`,
-        },
-      ],
-      ...(openSet && { perClass: openSet.perClass }),
+      metrics: [detectorTable(closedSet, results)],
+      ...(!several && variant.evaluation.openSet && { perClass: variant.evaluation.openSet.perClass }),
       classes: [...segmenter.classes],
-      pictureNote: 'The colour scale of the score is the same in all pictures.',
-      pictures: await renderPictures(segmenter, test, signal),
+      pictureNote: 'The colour scale of the score is the same in all pictures of a model.',
+      pictures,
       settings: {
         architecture: segmenter.architecture,
         parameters: segmenter.parameterCount,
         seed,
         'training scenes': settings.scenes.train,
-        epochs: `${settings.closedEpochs} closed-set, ${settings.hybridEpochs} hybrid`,
-        'β_x, β_d': `${settings.betaX}, ${settings.betaD}`,
-        threshold: segmenter.threshold?.toFixed(3) ?? 'none',
+        'closed-set epochs': settings.closedEpochs,
+        ...Object.fromEntries(
+          results.map(({ variant: { negatives, calibration } }) => {
+            const { epochs, betaX, betaD } = settings.hybrid[negatives]
+            const values = `${epochs} epochs, β_x ${betaX}, β_d ${betaD}, threshold ${calibration.threshold.toFixed(3)}`
+            return [NEGATIVES_TITLES[negatives], values]
+          }),
+        ),
       },
     },
     { signal },
   )
 }
 
+/** The detectors before fine-tuning, and after it with every kind of negatives. */
+function detectorTable(closedSet: Evaluation, results: DemoReport['results']): ReportTable {
+  const { images, convention, tpr } = closedSet
+  const at = Math.round(100 * tpr)
+  const several = results.length > 1
+  const rows = (title: string, detectors: readonly DetectorResult[]) =>
+    detectors.map(({ detector, ap, auroc, fpr, openSet }) => ({
+      name: `${title}: ${DETECTORS[detector]}`,
+      values: [ap, auroc, fpr, openSet?.openMIoU ?? null, openSet?.closedMIoU ?? null],
+      emphasis: detector === 'hybrid',
+    }))
+  return {
+    title: 'Detectors',
+    columns: ['AP', 'AUROC', `FPR${at}`, `open-mIoU@${at}`, 'closed mIoU'],
+    rows: [
+      ...rows('closed-set', closedSet.detectors),
+      ...results.flatMap(({ variant: { negatives, evaluation } }) =>
+        rows(NEGATIVES_TITLES[negatives], several ? evaluation.detectors.slice(0, 3) : evaluation.detectors),
+      ),
+    ],
+    note:
+      `Per cent, over all pixels of ${images} scenes. FPR by convention ${convention}. ` +
+      `open-mIoU@${at}: each detector at the threshold that gives it a TPR of ${at} % on the validation scenes.`,
+  }
+}
+
 async function renderPictures(
   segmenter: Segmenter,
   test: Dataset,
+  count: number,
   signal?: AbortSignal,
 ): Promise<ReportPicture[]> {
   const { threshold = Number.POSITIVE_INFINITY, classes } = segmenter
   const scenes = []
-  for (let index = 0; index < Math.min(SHOWN, test.length); index++) {
+  for (let index = 0; index < Math.min(count, test.length); index++) {
     throwIfAborted(signal)
     const sample = await test.item(index)
     const size = sample.labels.shape

@@ -30,10 +30,7 @@ describe('demo --fast', function () {
     expect(stdout).to.match(/closed mIoU [\d.]+ +open-mIoU [\d.]+ +gap [\d.]+/)
     expect(stderr).to.include('out/index.html shows the scenes')
     expect(await readdir(join(folder, 'out'))).to.have.members([
-      'index.html',
-      'metrics.json',
-      'model.safetensors',
-      'pictures',
+      ...['closed.safetensors', 'index.html', 'metrics.json', 'model.safetensors', 'pictures'],
     ])
     const page = await readFile(join(folder, 'out/index.html'), 'utf8')
     for (const picture of await readdir(join(folder, 'out/pictures')))
@@ -46,21 +43,41 @@ describe('demo --fast', function () {
     expect(detectors[0].auroc).to.be.above(0.6)
   })
 
-  it('with mixed negatives trains a flow first, and then both together', async () => {
-    const { code, stderr } = await runCli(['demo', '--fast', '--negatives', 'mixed', '--out', 'mixed'], {
+  it('compares real, synthetic and mixed negatives, with one flow that is trained along with either', async () => {
+    const { code, stdout, stderr } = await runCli(['demo', '--fast', '--negatives', 'all', '--out', 'all'], {
       cwd: folder,
     })
     expect(code, stderr).to.equal(0)
-    expect(stderr).to.match(/2\/6 flow of the scenes .*60 steps/)
-    expect(stderr).to.match(/[\d.]+ → [\d.]+ bits\/dim/)
-    expect(stderr).to.match(/3\/6 hybrid .* mle [\d.]+ +jsd [\d.]+/)
+    expect(stderr).to.match(/2\/12 flow of the scenes .*60 steps/)
     const [, before, after] = stderr.match(/([\d.]+) → ([\d.]+) bits\/dim/) ?? []
     expect(Number(after)).to.be.below(Number(before))
-    expect(await readdir(join(folder, 'mixed'))).to.include.members([
-      'flow.safetensors',
-      'flow-samples.png',
-      'model.safetensors',
+    expect(stderr).to.match(/3\/12 hybrid, real .*cls/)
+    expect(stderr).to.match(/6\/12 hybrid, synthetic .* mle [\d.]+ +jsd [\d.]+/)
+    expect(stderr).to.match(/9\/12 hybrid, mixed .* mle [\d.]+ +jsd [\d.]+/)
+    const rows = stdout.split('\n').filter((line) => /( +[\d.]+){5}$/.test(line))
+    expect(rows.map((row) => row.trim().split(/ {2,}/)[0])).to.deep.equal([
+      ...['closed-set', 'max-logit', 'entropy', 's_G'],
+      ...['real', 's_D', 's_G', 'synthetic', 's_D', 's_G', 'mixed', 's_D', 's_G'],
     ])
+    expect(await readdir(join(folder, 'all'))).to.include.members([
+      'closed.safetensors',
+      'flow-likelihood.safetensors',
+    ])
+    const flows = []
+    for (const kind of ['synthetic', 'mixed']) {
+      const files = ['model.safetensors', 'metrics.json', 'flow.safetensors', 'flow-samples.png']
+      expect(await readdir(join(folder, 'all', kind))).to.have.members(files)
+      flows.push(await readFile(join(folder, 'all', kind, 'flow.safetensors')))
+    }
+    const likelihood = await readFile(join(folder, 'all/flow-likelihood.safetensors'))
+    expect(flows[0].equals(flows[1]) || flows[0].equals(likelihood)).to.equal(false)
+    const page = await readFile(join(folder, 'all/index.html'), 'utf8')
+    for (const title of [
+      'closed-set: max-softmax',
+      'synthetic negatives: hybrid s_H',
+      'mixed negatives: hybrid s_H',
+    ])
+      expect(page).to.include(title)
   })
 
   it('does not replace the results of an earlier one unasked', async () => {

@@ -98,6 +98,27 @@ describe('train-flow', function () {
     expect(stdout).to.match(/^bits\/dim \d\.\d{3} \(before: \d\.\d{3}\)$/m)
   })
 
+  it('makes negatives for finetune, which trains the flow along unless it is frozen', async () => {
+    const small = ['--data', DATA, '--batch', '4', '--crop', '48', '--steps', '1', '--log-every', '1']
+    const network = ['--architecture', 'ladder-densenet-tiny']
+    const closed = await runCli(['train', ...small, ...network, '--out', 'closed'], { cwd: folder })
+    expect(closed.code, closed.stderr).to.equal(0)
+    const finetune = async (out: string, ...args: string[]) => {
+      const flow = ['--flow', 'run/flow.safetensors', '--flow-sides', '16,32']
+      const model = ['finetune', '--model', 'closed/model.safetensors', ...small, ...flow, '--out', out]
+      const { code, stderr } = await runCli([...model, ...args], { cwd: folder })
+      expect(code, stderr).to.equal(0)
+      return stepsOf(out)
+    }
+    const before = await readFile(join(folder, 'run/flow.safetensors'))
+    const joint = await finetune('joint', '--negatives', 'synthetic', '--flow-lr', '0.001')
+    expect(joint[0].losses).to.include.keys('mle', 'jsd', 'outside')
+    expect(await readFile(join(folder, 'joint/flow.safetensors'))).not.to.deep.equal(before)
+    const mixed = await finetune('mixed', '--negatives', 'mixed', '--real', 'scenes:', '--freeze-flow')
+    expect(mixed[0].losses).not.to.include.keys('mle')
+    expect(await readdir(join(folder, 'mixed'))).not.to.include('flow.safetensors')
+  })
+
   it('does not touch an existing run, and replaces it on demand', async () => {
     expect((await train('replaced', '--steps', '3')).code).to.equal(0)
     const before = await readFile(join(folder, 'replaced/flow.safetensors'))

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { readImage } from '../../lib/data/decode.ts'
-import { renderPatchGrid, writePatchGrid } from '../../lib/report/patch-grid.ts'
+import { renderBeforeAfter, renderPatchGrid, writePatchGrid } from '../../lib/report/patch-grid.ts'
 import { tensor } from '../../lib/tensor.ts'
 import { rejection, tempFolder, thrown } from '../support/image-files.ts'
 
@@ -38,6 +38,30 @@ describe('renderPatchGrid', () => {
     expect(message(() => renderPatchGrid(patches(1), { gap: -1 }))).to.contain('gap')
     expect(message(() => renderPatchGrid(tensor(new Uint8Array(8), [2, 4]) as never))).to.contain('patches')
     thrown(() => renderPatchGrid(patches(0)), 'EMPTY')
+  })
+})
+
+describe('renderBeforeAfter', () => {
+  it('puts every patch at the same place of its own grid', () => {
+    const before = patches(3)
+    const after = tensor(
+      before.data.map((value) => value + 100),
+      before.shape,
+    )
+    const { data, shape } = renderBeforeAfter(before, after)
+    // Two rows of 2 + 1 + 2 patches of 2 × 4 pixels with gaps of 2.
+    expect(shape).to.deep.equal([6, 28, 3])
+    const red = (row: number, column: number) => data[(row * 4 * 28 + column * 6) * 3]
+    const grid = [0, 1].map((row) => [0, 1, 2, 3, 4].map((column) => red(row, column)))
+    expect(grid).to.deep.equal([
+      [0, 1, 255, 100, 101],
+      [2, 255, 255, 102, 255],
+    ])
+  })
+
+  it('needs as many patches of the same size', () => {
+    const { message } = thrown(() => renderBeforeAfter(patches(3), patches(2)), 'INVALID_ARGUMENT')
+    expect(message).to.contain('after.shape').and.contain('3×2×4×3')
   })
 })
 

@@ -1,12 +1,14 @@
 import { join } from 'node:path'
-import type { DemoStage } from '../../demo/demo.ts'
+import type { DemoResult, DemoStage } from '../../demo/demo.ts'
+import { DEMO_NEGATIVES } from '../../demo/settings.ts'
+import type { StageKind } from '../../demo/stages.ts'
 import type { Losses } from '../../training/progress.ts'
 import { defineCommand } from '../command.ts'
-import { formatEvaluation } from '../evaluation-table.ts'
+import { formatComparison, formatEvaluation } from '../evaluation-table.ts'
 import { choice, integer, text, toggle } from '../flags.ts'
 import type { Progress } from '../ui.ts'
 
-const TITLES: Readonly<Record<DemoStage, string>> = {
+const TITLES: Readonly<Record<StageKind, string>> = {
   'closed-set': 'closed-set training',
   flow: 'flow of the scenes',
   hybrid: 'hybrid fine-tuning',
@@ -14,21 +16,20 @@ const TITLES: Readonly<Record<DemoStage, string>> = {
   evaluation: 'evaluation',
   report: 'report',
 }
-const UNITS: Partial<Record<DemoStage, string>> = { 'closed-set': 'epochs', flow: 'steps', hybrid: 'epochs' }
-const TITLE_WIDTH = 24
+const UNITS: Partial<Record<StageKind, string>> = { 'closed-set': 'epochs', flow: 'steps', hybrid: 'epochs' }
 
 /** The command `demo`. */
 export const command = defineCommand({
   name: 'demo',
   summary: 'The whole method on embedded street scenes, in a few CPU minutes.',
   usage: '[--out DIR]',
-  examples: ['demo', 'demo --out demo-1 --seed 1', 'demo --fast'],
+  examples: ['demo', 'demo --out demo-1 --seed 1', 'demo --negatives all', 'demo --fast'],
   flags: {
     out: text('DIR', { default: 'demo-out' }),
     overwrite: toggle(),
     seed: integer(0, 2 ** 31 - 2, { default: 0 }),
     fast: toggle(),
-    negatives: choice(['real', 'synthetic', 'mixed'], { default: 'real', placeholder: 'KIND' }),
+    negatives: choice([...DEMO_NEGATIVES, 'all'], { default: 'real', placeholder: 'KIND' }),
     threads: integer(1, 1024, { default: 1 }),
   },
   details: [
@@ -39,7 +40,7 @@ export const command = defineCommand({
     ['out', 'folder of model, metrics and report ({out})'],
     ['overwrite', 'replace the results of an earlier demo'],
     ['seed', 'of scenes, weights and batches ({seed})'],
-    ['negatives', 'real, synthetic (from a flow), mixed ({negatives})'],
+    ['negatives', 'real, synthetic (from a flow), mixed, or all three ({negatives})'],
     ['fast', 'under a minute; the numbers mean little'],
     ['threads', 'CPU threads ({threads}: the network is too small for more)'],
   ],
@@ -49,17 +50,15 @@ export const command = defineCommand({
     loadNative().setThreads(options.threads)
     let progress: Progress | undefined
     const { out, seed, fast, negatives, overwrite } = options
-    const stages = Object.keys(TITLES).filter((stage) => stage !== 'flow' || negatives !== 'real')
     const result = await runDemo({
       out,
       seed,
       fast,
-      negatives,
+      negatives: negatives === 'all' ? DEMO_NEGATIVES : [negatives],
       overwrite,
       signal,
       onStage: (stage, total) => {
-        const title = ` ${stages.indexOf(stage) + 1}/${stages.length} ${TITLES[stage]}`
-        progress = ui.progress(title.padEnd(TITLE_WIDTH), total, UNITS[stage] ?? '')
+        progress = ui.progress(titleOf(stage), total, UNITS[stage.kind] ?? '')
       },
       onProgress: (stage, done, training) => {
         const terms =
@@ -67,7 +66,7 @@ export const command = defineCommand({
             ? ''
             : 'bitsPerDim' in training
               ? `${training.bitsPerDim.toFixed(2)} bits/dim`
-              : lossTerms(stage, training.losses)
+              : lossTerms(stage.kind, training.losses)
         progress?.update(done, terms)
       },
       onStageEnd: (_stage, summary) => progress?.stop(summary),
@@ -76,14 +75,34 @@ export const command = defineCommand({
       ui.json(result)
       return undefined
     }
-    ui.result(`\n${formatEvaluation(result.evaluation)}`)
+    const [{ model, evaluation }] = result.variants
+    ui.result(
+      `\n${result.variants.length > 1 ? formatComparison(comparisonOf(result)) : formatEvaluation(evaluation)}`,
+    )
     ui.note(`\n ${join(out, 'index.html')} shows the scenes, closed-set and open-set, with the score.`)
-    ui.note(` Next: densehybrid score photos/ --model ${result.model} --out scores/`)
+    ui.note(` Next: densehybrid score photos/ --model ${model} --out scores/`)
     return undefined
   },
 })
 
-function lossTerms(stage: DemoStage, { total, cls, x, d, mle, jsd }: Losses): string {
+function titleOf({ kind, number, count, negatives }: DemoStage): string {
+  const step = ` ${number}/${count} `
+  if (negatives === undefined) return `${step}${TITLES[kind]}`.padEnd(24)
+  return `${step}${kind}, ${negatives}`.padEnd(30)
+}
+
+/** Every detector that needs no fine-tuning, and the three that it gives, of every variant. */
+function comparisonOf({ closedSet, variants }: DemoResult) {
+  return [
+    { title: 'closed-set', evaluation: closedSet.evaluation },
+    ...variants.map(({ negatives, evaluation }) => ({
+      title: negatives,
+      evaluation: { ...evaluation, detectors: evaluation.detectors.slice(0, 3) },
+    })),
+  ]
+}
+
+function lossTerms(stage: StageKind, { total, cls, x, d, mle, jsd }: Losses): string {
   if (stage !== 'hybrid') return `loss ${total.toFixed(2)}`
   const flow = mle === undefined ? '' : `  mle ${mle.toFixed(2)}  jsd ${jsd?.toFixed(2)}`
   return `cls ${cls.toFixed(2)}  x ${x.toFixed(2)}  d ${d.toFixed(2)}${flow}`
