@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { withCancel } from './binding/cancel.ts'
 import type { NativeAddon, NativeArchitecture, NativeModelConfig } from './binding/native.ts'
+import { refuseOtherKinds } from './checkpoint-kind.ts'
 import { DenseHybridError } from './errors.ts'
 import { checkThreshold } from './scores.ts'
 import { invalid, nearest } from './validate.ts'
@@ -129,13 +130,18 @@ export function decodeMetadata(entries: Record<string, string>, path: string): C
 }
 
 /**
- * Reads only the header of a checkpoint.
+ * Reads only the header of a checkpoint, or of a trainer's state.
  *
  * @throws DenseHybridError NOT_FOUND, INVALID_FILE naming the file, ARCHITECTURE_MISMATCH where this version does not
  * know the model
  */
-export async function readCheckpointMetadata(native: NativeAddon, path: string): Promise<CheckpointMetadata> {
+export async function readCheckpointMetadata(
+  native: NativeAddon,
+  path: string,
+  kind: 'densehybrid' | 'densehybrid.trainer' = METADATA_KEY,
+): Promise<CheckpointMetadata> {
   const { metadata } = await withCancel(undefined, () => native.readSafetensorsHeader(path))
+  refuseOtherKinds(metadata, kind, path)
   const decoded = decodeMetadata(metadata, path)
   const known = native.architectures()
   const architecture = known.find(({ name }) => name === decoded.architecture)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { withCancel } from './binding/cancel.ts'
 import type { NativeAddon, NativeFlowConfig } from './binding/native.ts'
-import { METADATA_KEY } from './checkpoint.ts'
+import { refuseOtherKinds } from './checkpoint-kind.ts'
 import { DenseHybridError } from './errors.ts'
 
 /** Key of the one metadata entry that makes a .safetensors file a checkpoint of a flow. */
@@ -53,18 +53,22 @@ export function encodeFlowMetadata(
 }
 
 /**
- * Reads only the header of a flow's checkpoint.
+ * Reads only the header of a flow's checkpoint, or of its trainer's state.
  *
  * @throws DenseHybridError NOT_FOUND; INVALID_FILE where the file is no checkpoint of a flow, damaged or of a newer version
  */
-export async function readFlowMetadata(native: NativeAddon, path: string): Promise<FlowMetadata> {
+export async function readFlowMetadata(
+  native: NativeAddon,
+  path: string,
+  kind: 'densehybrid.flow' | 'densehybrid.flow-trainer' = FLOW_METADATA_KEY,
+): Promise<FlowMetadata> {
   const { metadata } = await withCancel(undefined, () => native.readSafetensorsHeader(path))
+  refuseOtherKinds(metadata, kind, path)
   const text = metadata[FLOW_METADATA_KEY]
   if (text === undefined) {
-    const what = metadata[METADATA_KEY] === undefined ? 'a .safetensors file' : 'a checkpoint of a Segmenter'
     throw new DenseHybridError(
       'INVALID_FILE',
-      `${path} is ${what} but not a checkpoint of a flow: its metadata has no entry "${FLOW_METADATA_KEY}".`,
+      `${path} is a .safetensors file but not a checkpoint of a flow: its metadata has no entry "${FLOW_METADATA_KEY}".`,
     )
   }
   let value: unknown

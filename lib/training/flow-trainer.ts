@@ -79,7 +79,7 @@ export class FlowTrainer {
     checkOptionNames('FlowTrainer.resume', options, ['device'])
     const native = loadNative()
     const path = join(dir, FLOW_STATE_FILE)
-    const metadata = await readFlowMetadata(native, path)
+    const metadata = await readFlowMetadata(native, path, FLOW_TRAINER_KEY)
     const header = await withCancel(undefined, () => native.readSafetensorsHeader(path))
     const state = decodeFlowState(header.metadata, path)
     const device = checkDevice(native, options.device ?? state.device)

@@ -32,6 +32,7 @@ import {
   FLOW_FILE,
   MODEL_FILE,
   STATE_FILE,
+  TRAINER_KEY,
   type TrainerState,
 } from './trainer-state.ts'
 
@@ -108,7 +109,7 @@ export class Trainer {
     checkOptionNames('Trainer.resume', options, ['negatives', 'flow', 'device', 'precision'])
     const native = loadNative()
     const path = join(dir, STATE_FILE)
-    const metadata = await readCheckpointMetadata(native, path)
+    const metadata = await readCheckpointMetadata(native, path, TRAINER_KEY)
     const header = await withCancel(undefined, () => native.readSafetensorsHeader(path))
     const state = decodeTrainerState(header.metadata, path)
     checkSameFlow(state, options.flow)

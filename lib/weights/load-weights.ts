@@ -2,6 +2,7 @@ import { extname } from 'node:path'
 import { withCancel } from '../binding/cancel.ts'
 import type { NativeAddon, NativeArchitecture, NativeModel } from '../binding/native.ts'
 import { type CheckpointMetadata, decodeMetadata, METADATA_KEY } from '../checkpoint.ts'
+import { refuseOtherKinds } from '../checkpoint-kind.ts'
 import { DenseHybridError } from '../errors.ts'
 import type { Tensor, TypedArray } from '../tensor.ts'
 import { isMobileNetTf, MOBILENET_TF_SETTINGS } from './mobilenet-tf.ts'
@@ -36,6 +37,7 @@ export interface WeightsSettings {
 export async function readWeightsSettings(native: NativeAddon, path: string): Promise<WeightsSettings> {
   refuseForeignFormat(path)
   const { tensors, metadata } = await withCancel(undefined, () => native.readSafetensorsHeader(path))
+  refuseOtherKinds(metadata, METADATA_KEY, path)
   if (metadata[METADATA_KEY] !== undefined) {
     const checkpoint = decodeMetadata(metadata, path)
     const { architecture, options, mean, std } = checkpoint

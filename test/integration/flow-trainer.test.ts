@@ -131,11 +131,11 @@ describe('FlowTrainer', function () {
       const [ours, theirs] = [await trainer.flow.logProb(patches), await flow.logProb(patches)]
       expect([...theirs.logProb.data]).to.deep.equal([...ours.logProb.data])
       flow.dispose()
-      const error = await rejection(
+      const { message } = await rejection(
         DenseFlow.load(join(dir, 'flow-trainer.safetensors')),
-        'ARCHITECTURE_MISMATCH',
+        'INVALID_FILE',
       )
-      expect(error.message).to.contain('flow-trainer.safetensors')
+      expect(message).to.match(/flow-trainer\.safetensors is the state of a FlowTrainer/)
     }))
 
   describe('resume', () => {
@@ -190,7 +190,7 @@ describe('FlowTrainer', function () {
       await flow.save(join(folder.path, 'flow-trainer.safetensors'))
       flow.dispose()
       const error = await rejection(FlowTrainer.resume(folder.path), 'INVALID_FILE')
-      expect(error.message).to.contain("not the state of a flow's training")
+      expect(error.message).to.contain('not the state of a FlowTrainer')
     })
   })
 

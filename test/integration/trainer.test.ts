@@ -308,7 +308,7 @@ describe('Trainer', function () {
       await model.save(join(folder.path, 'trainer.safetensors'))
       model.dispose()
       expect((await rejection(Trainer.resume(folder.path), 'INVALID_FILE')).message).to.contain(
-        'training run',
+        'not the state of a Trainer',
       )
     })
   })
