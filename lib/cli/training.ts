@@ -156,6 +156,11 @@ export async function runTraining(
     ui.json({ model, epoch, step, losses, validation: history.at(-1)?.validation ?? null })
   } else {
     ui.result(`${run.model}\nLosses of every ${options.logEvery} steps: ${options.out}/${RUN_FILES.log}`)
+    if (command.trainer.flow !== undefined) {
+      const { flow, flowSamples } = RUN_FILES
+      const files = `${options.out}/${flow}; its samples before and after: ${options.out}/${flowSamples}`
+      ui.result(`The flow, trained along: ${files}`)
+    }
     ui.note(`Next: ${command.next(run.model)}`)
   }
 }

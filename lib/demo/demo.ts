@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { cached } from '../data/cached.ts'
 import type { Dataset } from '../data/dataset.ts'
-import { writeImage } from '../data/encode.ts'
 import { fileError } from '../data/read-bytes.ts'
 import { scenes } from '../data/scenes/index.ts'
 import { DenseFlow } from '../dense-flow.ts'
@@ -11,7 +10,7 @@ import { DenseHybridError } from '../errors.ts'
 import type { Calibration } from '../evaluation/calibrate.ts'
 import type { Evaluation } from '../evaluation/evaluate-images.ts'
 import { evaluationJson } from '../evaluation/export.ts'
-import { renderBeforeAfter } from '../report/patch-grid.ts'
+import { drawSamples, writeSamplesBeforeAfter } from '../report/flow-samples.ts'
 import { Segmenter } from '../segmenter.ts'
 import type { FlowProgress } from '../training/flow-fit.ts'
 import type { TrainingProgress } from '../training/progress.ts'
@@ -95,9 +94,6 @@ const OPTION_NAMES = [
   'onStageEnd',
 ]
 
-/** Samples in a picture. */
-const SAMPLES = 64
-
 /**
  * The whole method on the embedded street scenes: closed-set training, hybrid fine-tuning with negatives, calibration on
  * scenes with other unknown objects than those of the test, evaluation of every detector, and a report.
@@ -171,16 +167,13 @@ async function trainWithFlow(
   { negatives, flowPath, folder }: { negatives: DemoNegatives; flowPath: string; folder: string },
   context: StageContext,
 ): Promise<DemoVariant['flow']> {
-  const { seed, signal, settings } = context
+  const { signal } = context
   const flow = await DenseFlow.load(flowPath)
   try {
-    const side = settings.flowCrop
-    const draw = async () =>
-      (await flow.sample({ n: SAMPLES, height: side, width: side, seed, signal })).patches
-    const before = await draw()
+    const before = await drawSamples(flow, signal)
     await trainHybrid(segmenter, train, { negatives, flow }, context)
     const result = { checkpoint: join(folder, 'flow.safetensors'), samples: join(folder, 'flow-samples.png') }
-    await writeImage(result.samples, renderBeforeAfter(before, await draw()), { signal })
+    await writeSamplesBeforeAfter(result.samples, before, flow, signal)
     await flow.save(result.checkpoint)
     return result
   } finally {

@@ -5,13 +5,14 @@ import { DataLoader, type DataLoaderOptions } from '../data/loader.ts'
 import { DenseHybridError } from '../errors.ts'
 import { measureClosedSet } from '../evaluation/evaluate-model.ts'
 import type { NegativeSource } from '../negatives/types.ts'
+import { drawSamples, writeSamplesBeforeAfter } from '../report/flow-samples.ts'
 import type { Segmenter } from '../segmenter.ts'
 import { checkInteger } from '../validate.ts'
 import type { TrainerOptions } from './options.ts'
 import type { EpochRecord, Losses, TrainingProgress } from './progress.ts'
 import { prepareRunFolder, type RunFolderOptions } from './run-folder.ts'
 import { Trainer } from './trainer.ts'
-import { MODEL_FILE, STATE_FILE } from './trainer-state.ts'
+import { FLOW_FILE, MODEL_FILE, STATE_FILE } from './trainer-state.ts'
 import { TrainingLog } from './training-log.ts'
 
 /** The files of a run's folder. */
@@ -20,6 +21,9 @@ export const RUN_FILES = {
   state: STATE_FILE,
   config: 'config.json',
   log: 'log.jsonl',
+  flow: FLOW_FILE,
+  /** Of the flow, before and after joint training. */
+  flowSamples: 'flow-samples.png',
 } as const
 
 /** Options of {@link trainInFolder}. Exactly one of `epochs` and `steps` is given. */
@@ -60,7 +64,7 @@ export interface TrainingRun {
 
 /**
  * Trains a model and keeps everything about it in a folder: model.safetensors, trainer.safetensors (to resume),
- * config.json and log.jsonl.
+ * config.json and log.jsonl; with a flow also flow.safetensors and flow-samples.png.
  *
  * @throws DenseHybridError INVALID_ARGUMENT where the folder holds a run already, or a resumed run has other options;
  * NOT_FOUND where there is nothing to resume; the errors of `Trainer`; ABORTED after the state was saved
@@ -70,6 +74,9 @@ export async function trainInFolder(options: TrainingRunOptions): Promise<Traini
   const loader = new DataLoader(dataset, options.loader)
   const logEvery = checkInteger('logEvery', options.logEvery ?? 10, 1)
   await prepareRunFolder(options, RUN_FILES)
+  // Before a resumed run gives the flow the weights that it had reached.
+  const { flow } = options.trainer
+  const before = flow && (await drawSamples(flow, signal))
   const trainer = mode === 'resume' ? await resumeTrainer(options) : await newTrainer(options)
   const { segmenter } = trainer
   try {
@@ -94,6 +101,7 @@ export async function trainInFolder(options: TrainingRunOptions): Promise<Traini
         return measured
       },
     })
+    if (flow && before) await writeSamplesBeforeAfter(join(dir, RUN_FILES.flowSamples), before, flow, signal)
     return { segmenter, model: join(dir, RUN_FILES.model), ...result }
   } catch (error) {
     segmenter.dispose()

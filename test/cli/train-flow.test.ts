@@ -114,9 +114,21 @@ describe('train-flow', function () {
     const joint = await finetune('joint', '--negatives', 'synthetic', '--flow-lr', '0.001')
     expect(joint[0].losses).to.include.keys('mle', 'jsd', 'outside')
     expect(await readFile(join(folder, 'joint/flow.safetensors'))).not.to.deep.equal(before)
+    // 13 × 6 patches of 64 pixels with gaps of 2.
+    const { shape } = await readImage(join(folder, 'joint/flow-samples.png'))
+    expect(shape).to.deep.equal([6 * 66 - 2, 13 * 66 - 2, 3])
     const mixed = await finetune('mixed', '--negatives', 'mixed', '--real', 'scenes:', '--freeze-flow')
     expect(mixed[0].losses).not.to.include.keys('mle')
     expect(await readdir(join(folder, 'mixed'))).not.to.include('flow.safetensors')
+  })
+
+  it('is not overwritten by another run in its folder', async () => {
+    const before = await readFile(join(folder, 'run/flow.safetensors'))
+    const args = ['--data', DATA, '--architecture', 'ladder-densenet-tiny', '--steps', '1', '--out', 'run']
+    const { code, stderr } = await runCli(['train', ...args], { cwd: folder })
+    expect(code).to.equal(1)
+    expect(stderr).to.include('run already holds a run')
+    expect(await readFile(join(folder, 'run/flow.safetensors'))).to.deep.equal(before)
   })
 
   it('does not touch an existing run, and replaces it on demand', async () => {
