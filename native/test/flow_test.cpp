@@ -1,3 +1,4 @@
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include "flow/actnorm.h"
@@ -306,14 +307,76 @@ TEST_CASE("flow: bytes and image values of a continuous sample") {
 }
 
 TEST_CASE("flow: values without gradients are those with gradients") {
-  DenseFlow flow(small_config(3));
-  train_in_thought(flow, at::kFloat);
-  const at::Tensor images = patches(2, 16, 8);
-  const at::Tensor expected = log_prob(flow, images);
-  const at::Tensor drawn = sample(flow, 2, 16, 8);
-  CHECK(expected.requires_grad());
-  CHECK(drawn.requires_grad());
-  const c10::NoGradGuard no_grad;
-  CHECK(at::allclose(log_prob(flow, images), expected, 1e-6, 1e-2));
-  CHECK(at::allclose(sample(flow, 2, 16, 8), drawn, 1e-4, 1e-4));
+  FlowConfig wide = small_config(5);  // enough channels for Winograd, none a multiple of a vector
+  wide.mid = {29, 26};
+  wide.net_depth = 2;
+  wide.net_growth = 27;
+  FlowConfig attention = small_config(3);
+  attention.attention = attention.variational = true;
+  for (const FlowConfig& config : {small_config(3), small_config(4), wide, attention}) {
+    CAPTURE(config.mid.front());
+    CAPTURE(config.growth);
+    DenseFlow flow(config);
+    train_in_thought(flow, at::kFloat, config.attention ? 0.01 : 0.03);
+    const auto relative = [](const at::Tensor& value, const at::Tensor& expected) {
+      return ((value - expected).abs().max() / expected.abs().max()).item<double>();
+    };
+    const auto check = [&](int64_t n, int64_t height, int64_t width) {
+      CAPTURE(n);
+      CAPTURE(height);
+      const at::Tensor images = patches(n, height, width);
+      Draws with(5), without(5);
+      FlowContext context(with);
+      const auto expected = flow.encode(images, context);
+      const at::Tensor drawn = sample(flow, n, height, width);
+      CHECK(expected.log_prob.requires_grad());
+      CHECK(drawn.requires_grad());
+      const c10::NoGradGuard no_grad;
+      FlowContext other(without);
+      const auto encoded = flow.encode(images, other);
+      // Winograd rounds more than a direct convolution, and inverse steps amplify it.
+      CHECK(relative(encoded.log_prob, expected.log_prob) < 2e-5);
+      CHECK(relative(encoded.z, expected.z) < 1e-3);
+      CHECK(relative(sample(flow, n, height, width), drawn) < 1e-3);
+    };
+    if (config.attention) {
+      check(1, 8, 8);
+      continue;
+    }
+    check(3, 16, 8);
+    check(1, 24, 40);
+    // Nothing that was derived from the weights may outlive their change in place.
+    for (const std::string name : {".shift", ".log_scale", "transforms.0.transforms.1.weight", ".nn.2.weight"}) {
+      CAPTURE(name);
+      const at::Tensor images = patches(1, 16, 16);
+      const c10::AutoGradMode mode(false);
+      const at::Tensor before = log_prob(flow, images);
+      for (const auto& entry : flow.state().entries()) {
+        if (entry.trainable && entry.name.ends_with(name)) at::Tensor(entry.tensor).mul_(1.05);
+      }
+      CHECK_FALSE(at::equal(log_prob(flow, images), before));
+      const c10::AutoGradMode with_gradients(true);
+      check(1, 16, 16);
+    }
+    at::Tensor(flow.state().find("transforms.3.blocks.0.transforms.0.transforms.0.initialized")->tensor).zero_();
+    const c10::NoGradGuard no_grad;
+    CHECK_THROWS_WITH(sample(flow, 1, 8, 8), doctest::Contains("not initialised"));
+  }
+}
+
+TEST_CASE("flow: the number of threads does not change a bit") {
+  for (const FlowConfig& config : {small_config(3), flow_architectures().back()}) {
+    DenseFlow flow(config);
+    train_in_thought(flow, at::kFloat, 0.03);
+    const c10::NoGradGuard no_grad;
+    const at::Tensor images = patches(2, 32, 48);
+    const int threads = at::get_num_threads();
+    at::set_num_threads(1);
+    const at::Tensor likelihood = log_prob(flow, images);
+    const at::Tensor drawn = sample(flow, 2, 32, 48);
+    at::set_num_threads(3);
+    CHECK(at::equal(log_prob(flow, images), likelihood));
+    CHECK(at::equal(sample(flow, 2, 32, 48), drawn));
+    at::set_num_threads(threads);
+  }
 }

@@ -27,6 +27,7 @@ describe('demo --fast', function () {
       expect(stderr).to.include(stage)
     }
     expect(stdout).to.match(/^ hybrid s_H +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$/m)
+    expect(stdout).to.match(/^ AP before fine-tuning: max-softmax [\d.]+, .*s_G [\d.]+\.$/m)
     expect(stdout).to.match(/closed mIoU [\d.]+ +open-mIoU [\d.]+ +gap [\d.]+/)
     expect(stderr).to.include('out/index.html shows the scenes')
     expect(await readdir(join(folder, 'out'))).to.have.members([

@@ -4,9 +4,9 @@ import { DEMO_NEGATIVES } from '../../demo/settings.ts'
 import type { StageKind } from '../../demo/stages.ts'
 import type { Losses } from '../../training/progress.ts'
 import { defineCommand } from '../command.ts'
-import { formatComparison, formatEvaluation } from '../evaluation-table.ts'
+import { DETECTOR_TITLES, formatComparison, formatEvaluation } from '../evaluation-table.ts'
 import { choice, integer, text, toggle } from '../flags.ts'
-import type { Progress } from '../ui.ts'
+import { type Progress, percent } from '../ui.ts'
 
 const TITLES: Readonly<Record<StageKind, string>> = {
   'closed-set': 'closed-set training',
@@ -76,9 +76,8 @@ export const command = defineCommand({
       return undefined
     }
     const [{ model, evaluation }] = result.variants
-    ui.result(
-      `\n${result.variants.length > 1 ? formatComparison(comparisonOf(result)) : formatEvaluation(evaluation)}`,
-    )
+    if (result.variants.length > 1) ui.result(`\n${formatComparison(comparisonOf(result))}`)
+    else ui.result(`\n${formatEvaluation(evaluation)}\n${beforeFineTuning(result)}`)
     ui.note(`\n ${join(out, 'index.html')} shows the scenes, closed-set and open-set, with the score.`)
     ui.note(` Next: densehybrid score photos/ --model ${model} --out scores/`)
     return undefined
@@ -89,6 +88,14 @@ function titleOf({ kind, number, count, negatives }: DemoStage): string {
   const step = ` ${number}/${count} `
   if (negatives === undefined) return `${step}${TITLES[kind]}`.padEnd(24)
   return `${step}${kind}, ${negatives}`.padEnd(30)
+}
+
+/** What the closed-set model knew of the unknown. */
+function beforeFineTuning({ closedSet }: DemoResult): string {
+  const of = closedSet.evaluation.detectors.map(
+    ({ detector, ap }) => `${DETECTOR_TITLES[detector]} ${percent(ap)}`,
+  )
+  return ` AP before fine-tuning: ${of.join(', ')}.`
 }
 
 /** Every detector that needs no fine-tuning, and the three that it gives, of every variant. */

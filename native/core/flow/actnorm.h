@@ -12,6 +12,9 @@ class ActNorm : public Bijection {
   FlowStep forward(const at::Tensor& x, FlowContext& context) const override;
   at::Tensor inverse(const at::Tensor& z, FlowContext& context) const override;
 
+  const at::Tensor& shift() const { return shift_; }
+  const at::Tensor& log_scale() const { return log_scale_; }
+  const at::Tensor& initialised_flag() const { return initialised_; }
   bool initialised() const;
   void require_initialised() const;  // throws Error
   void reset() const;

@@ -11,6 +11,8 @@ class InvertibleConv1x1 : public Bijection {
   FlowStep forward(const at::Tensor& x, FlowContext& context) const override;
   at::Tensor inverse(const at::Tensor& z, FlowContext& context) const override;
 
+  const at::Tensor& weight() const { return weight_; }
+
  private:
   at::Tensor weight_;  // C×C
 };

@@ -2,7 +2,10 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/exp.h>
+
+#include "ops/affine_coupling/affine_coupling.h"
 
 namespace densehybrid {
 namespace {
@@ -41,6 +44,18 @@ at::Tensor AffineCoupling::inverse(const at::Tensor& z, FlowContext& context) co
   const at::Tensor kept = z.narrow(1, 0, kept_);
   const auto [log_scale, shift] = parameters(kept, {}, context);
   return at::cat({kept, (z.narrow(1, kept_, changed_) - shift) * at::exp(-log_scale)}, 1);
+}
+
+FlowStep AffineCoupling::fused(const at::Tensor& x, FlowContext& context) const {
+  const at::Tensor z = at::empty_like(x, at::MemoryFormat::ChannelsLast);
+  const at::Tensor log_det = affine_coupling(x, net_.forward(x.narrow(1, 0, kept_), context), z);
+  return {z, log_det};
+}
+
+at::Tensor AffineCoupling::fused_inverse(const at::Tensor& z, FlowContext& context) const {
+  const at::Tensor x = at::empty_like(z, at::MemoryFormat::ChannelsLast);
+  affine_coupling_inverse(z, net_.forward(z.narrow(1, changed_, kept_), context), x);
+  return x;
 }
 
 }  // namespace densehybrid

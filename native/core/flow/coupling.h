@@ -16,6 +16,10 @@ class AffineCoupling : public Bijection {
   FlowStep conditioned(const at::Tensor& x, const at::Tensor& condition, FlowContext& context) const;
   at::Tensor inverse(const at::Tensor& z, FlowContext& context) const override;
 
+  // The coupling and the ChannelSwitch after it, and back, without gradients (takes_fused_path).
+  FlowStep fused(const at::Tensor& x, FlowContext& context) const;
+  at::Tensor fused_inverse(const at::Tensor& z, FlowContext& context) const;
+
  private:
   struct Parameters {
     at::Tensor log_scale;

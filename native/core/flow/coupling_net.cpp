@@ -3,18 +3,12 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/addcmul.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/sigmoid.h>
 
+#include "ops/gate/gate.h"
+
 namespace densehybrid {
-namespace {
-
-at::Tensor conv_relu(const Conv2d& conv, const at::Tensor& x, const ForwardContext& context) {
-  if (!takes_fused_path(x, context)) return conv.forward(x, Activation::relu);
-  const NormRelu bias = conv.bias_map(0.0f);
-  return conv.fused(x, {.after = &bias});
-}
-
-}  // namespace
 
 GatedConv::GatedConv(StateDict& state, const std::string& prefix, int64_t in, int64_t out, int64_t kernel)
     : conv_(state, prefix + "conv", {.in = in, .out = 3 * out, .kernel = kernel, .bias = true}) {}
@@ -24,8 +18,17 @@ at::Tensor GatedConv::forward(const at::Tensor& x) const {
   return at::addcmul(parts[0], parts[1], at::sigmoid(parts[2]));
 }
 
+at::Tensor GatedConv::fused(const at::Tensor& x, const at::Tensor& residual) const {
+  const at::Tensor parts = conv_.fused(x, {});
+  const at::Tensor y = at::empty({parts.size(0), parts.size(1) / 3, parts.size(2), parts.size(3)}, parts.options(),
+                                 at::MemoryFormat::ChannelsLast);
+  gate(parts, conv_.bias(), residual, y);
+  return y;
+}
+
 DenseLayers::DenseLayers(StateDict& state, const std::string& prefix, int64_t in, int64_t out, int64_t depth,
-                         int64_t growth) {
+                         int64_t growth)
+    : in_(in), growth_(growth) {
   int64_t channels = in;
   for (int64_t i = 0; i < depth; ++i) {
     const std::string name = prefix + std::to_string(i) + ".nn.";
@@ -38,16 +41,39 @@ DenseLayers::DenseLayers(StateDict& state, const std::string& prefix, int64_t in
 }
 
 at::Tensor DenseLayers::forward(const at::Tensor& x, const ForwardContext& context) const {
-  at::Tensor features = x;
-  for (const Layer& layer : layers_) {
-    const at::Tensor grown = conv_relu(layer.grow, conv_relu(layer.widen, features, context), context);
-    features = at::cat({features, grown}, 1);
+  if (takes_fused_path(x, context)) {
+    const at::Tensor all = features(x);
+    all.narrow(1, 0, in_).copy_(x);
+    return fused(all, {});
   }
-  return gate_.front().forward(features);
+  at::Tensor seen = x;
+  for (const Layer& layer : layers_) {
+    const at::Tensor grown = layer.grow.forward(layer.widen.forward(seen, Activation::relu), Activation::relu);
+    seen = at::cat({seen, grown}, 1);
+  }
+  return gate_.front().forward(seen);
+}
+
+at::Tensor DenseLayers::features(const at::Tensor& like) const {
+  const int64_t channels = in_ + static_cast<int64_t>(layers_.size()) * growth_;
+  return at::empty({like.size(0), channels, like.size(2), like.size(3)}, like.options(), at::MemoryFormat::ChannelsLast);
+}
+
+at::Tensor DenseLayers::fused(const at::Tensor& features, const at::Tensor& residual) const {
+  int64_t channels = in_;
+  for (const Layer& layer : layers_) {
+    const NormRelu widen = layer.widen.bias_map(0.0f);
+    const NormRelu grow = layer.grow.bias_map(0.0f);
+    const at::Tensor wide = layer.widen.fused(features.narrow(1, 0, channels), {.after = &widen});
+    layer.grow.fused(wide, {.after = &grow}, features.narrow(1, channels, growth_));
+    channels += growth_;
+  }
+  return gate_.front().fused(features, residual);
 }
 
 CouplingNet::CouplingNet(StateDict& state, const std::string& prefix, const CouplingNetSpec& spec)
-    : first_(state, prefix + "transform.0", {.in = spec.in, .out = spec.mid, .bias = true}),
+    : mid_(spec.mid),
+      first_(state, prefix + "transform.0", {.in = spec.in, .out = spec.mid, .bias = true}),
       dense_(state, prefix + "transform.1.dense.", spec.mid, spec.mid, spec.depth, spec.growth),
       attention_(spec.attention
                      ? std::optional<Attention>(Attention{
@@ -59,11 +85,21 @@ CouplingNet::CouplingNet(StateDict& state, const std::string& prefix, const Coup
 
 at::Tensor CouplingNet::forward(const at::Tensor& x, const ForwardContext& context) const {
   context.cancel.check();
+  if (!attention_ && takes_fused_path(x, context)) return fused(x);
   const at::Tensor hidden = first_.forward(x);
   const at::Tensor dense = dense_.forward(hidden, context);
   if (!attention_) return last_.forward(hidden + dense);
   const at::Tensor both = at::cat({attention_->heads.forward(hidden), dense}, 1);
   return last_.forward(attention_->mix.forward(attention_->norm.forward(both, context).relu_()));
+}
+
+at::Tensor CouplingNet::fused(const at::Tensor& x) const {
+  const NormRelu first = first_.bias_map(-NormRelu::kInfinity);
+  const NormRelu last = last_.bias_map(-NormRelu::kInfinity);
+  const at::Tensor features = dense_.features(x);
+  const at::Tensor hidden = features.narrow(1, 0, mid_);
+  first_.fused(x, {.after = &first}, hidden);
+  return last_.fused(dense_.fused(features, hidden), {.after = &last});
 }
 
 }  // namespace densehybrid

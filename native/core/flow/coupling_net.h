@@ -13,6 +13,8 @@ class GatedConv {
  public:
   GatedConv(StateDict& state, const std::string& prefix, int64_t in, int64_t out, int64_t kernel = 1);
   at::Tensor forward(const at::Tensor& x) const;
+  // y + residual without gradients; an undefined residual is 0.
+  at::Tensor fused(const at::Tensor& x, const at::Tensor& residual) const;
 
  private:
   Conv2d conv_;
@@ -25,11 +27,18 @@ class DenseLayers {
   DenseLayers(StateDict& state, const std::string& prefix, int64_t in, int64_t out, int64_t depth, int64_t growth);
   at::Tensor forward(const at::Tensor& x, const ForwardContext& context) const;
 
+  // Without gradients all the features lie in one map: `features(like)` is a new one, N×all×H×W, whose first `in` channels
+  // the caller fills, and `fused` appends the others. An undefined residual is 0.
+  at::Tensor features(const at::Tensor& like) const;
+  at::Tensor fused(const at::Tensor& features, const at::Tensor& residual) const;
+
  private:
   struct Layer {
     Conv2d widen;
     Conv2d grow;
   };
+  int64_t in_;
+  int64_t growth_;
   std::vector<Layer> layers_;
   std::vector<GatedConv> gate_;  // one
 };
@@ -57,6 +66,9 @@ class CouplingNet {
     BatchNorm2d norm;
     Conv2d mix;
   };
+  at::Tensor fused(const at::Tensor& x) const;  // without attention
+
+  int64_t mid_;
   Conv2d first_;
   DenseLayers dense_;
   std::optional<Attention> attention_;

@@ -13,6 +13,8 @@ class CrossUnitNoise {
   at::Tensor remove(const at::Tensor& x) const { return x.narrow(1, 0, x.size(1) - growth_); }
 
  private:
+  at::Tensor parameters(const at::Tensor& seen, const ForwardContext& context) const;  // N×2·growth: mean, log-scale
+
   int64_t growth_;
   Conv2d first_;
   Conv2d last_;

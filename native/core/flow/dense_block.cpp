@@ -3,11 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 
-#include "flow/actnorm.h"
-#include "flow/channel_switch.h"
-#include "flow/conv1x1.h"
-#include "flow/coupling.h"
-
 namespace densehybrid {
 
 DenseBlock::DenseBlock(StateDict& state, const std::string& prefix, const DenseBlockSpec& spec)
@@ -23,12 +18,8 @@ DenseBlock::DenseBlock(StateDict& state, const std::string& prefix, const DenseB
     for (int64_t j = 0; j < spec.layers; ++j) {
       const std::string name =
           prefix + "blocks." + std::to_string(i) + ".transforms." + std::to_string(j) + ".transforms.";
-      auto norm = std::make_unique<ActNorm>(state, name + "0.", channels_);
-      norms_.push_back(norm.get());
-      unit.push_back(std::move(norm));
-      unit.push_back(std::make_unique<InvertibleConv1x1>(state, name + "1.", channels_));
-      unit.push_back(std::make_unique<AffineCoupling>(state, name + "2.", channels_, spec.net));
-      unit.push_back(std::make_unique<ChannelSwitch>());
+      unit.push_back(std::make_unique<GlowStep>(state, name, channels_, spec.net));
+      norms_.push_back(&unit.back()->norm());
     }
   }
 }
@@ -43,7 +34,7 @@ FlowStep DenseBlock::forward(const at::Tensor& input, FlowContext& context) cons
       take(noise_[i - 1].append(before, at::cat(seen, 1), context));
       seen.push_back(before);
     }
-    for (const auto& bijection : units_[i]) take(bijection->forward(step.value, context));
+    for (const auto& glow : units_[i]) take(glow->forward(step.value, context));
   }
   return step;
 }

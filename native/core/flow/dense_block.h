@@ -6,15 +6,14 @@
 #include "flow/bijection.h"
 #include "flow/coupling_net.h"
 #include "flow/cross_unit_noise.h"
+#include "flow/glow_step.h"
 
 namespace densehybrid {
-
-class ActNorm;
 
 struct DenseBlockSpec {
   int64_t channels = 0;
   int64_t units = 1;
-  int64_t layers = 1;  // of {ActNorm, 1×1 convolution, coupling, channel switch} per unit
+  int64_t layers = 1;  // GlowSteps per unit
   int64_t growth = 4;  // noise channels between units
   CouplingNetSpec net;
 };
@@ -32,7 +31,7 @@ class DenseBlock : public Bijection {
 
  private:
   std::vector<CrossUnitNoise> noise_;  // before every unit but the first
-  std::vector<std::vector<std::unique_ptr<Bijection>>> units_;
+  std::vector<std::vector<std::unique_ptr<GlowStep>>> units_;
   std::vector<const ActNorm*> norms_;
   int64_t channels_;
 };

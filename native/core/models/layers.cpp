@@ -82,15 +82,15 @@ at::Tensor Conv2d::fused(const at::Tensor& x, const PointwiseSurroundings& aroun
     norm_relu(x, *around.before, input);
   }
   if (winograd) {
-    winograd_conv(input, winograd_.get(weight_, at::kFloat, winograd_weight), out);
-  } else {
-    const at::Tensor weight = cast_weight(x.scalar_type());
-    const at::Tensor y = with_padding(input, [&](const at::Tensor& padded, int64_t padding) {
-      return at::conv2d(padded, weight, {}, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups);
-    });
-    if (out.defined()) out.copy_(y);
-    else out = y.contiguous(at::MemoryFormat::ChannelsLast);
+    winograd_conv(input, winograd_.get(weight_, at::kFloat, winograd_weight), out, around.after);
+    return out;
   }
+  const at::Tensor weight = cast_weight(x.scalar_type());
+  const at::Tensor y = with_padding(input, [&](const at::Tensor& padded, int64_t padding) {
+    return at::conv2d(padded, weight, {}, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups);
+  });
+  if (out.defined()) out.copy_(y);
+  else out = y.contiguous(at::MemoryFormat::ChannelsLast);
   if (around.after != nullptr) norm_relu(out, *around.after, out);
   return out;
 }

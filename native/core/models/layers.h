@@ -63,6 +63,7 @@ class Conv2d {
   // The bias and an activation as an `after`.
   NormRelu bias_map(float low, float high = NormRelu::kInfinity) const { return NormRelu(bias_, low, high); }
   bool has_bias() const { return bias_.defined(); }
+  const at::Tensor& bias() const { return bias_; }
 
  private:
   bool plain(int64_t kernel) const { return spec_.kernel == kernel && spec_.stride == 1 && spec_.groups == 1; }

@@ -7,11 +7,13 @@
 
 namespace densehybrid {
 
-// What a convolution derives from its weight (a cast, a transform), without gradient. It is kept until the weight
+// What a layer derives from its weights (a cast, a transform, a product), without gradient. It is kept until one of them
 // changes: every change in place, by an optimiser or by loading, raises the version of a tensor. Thread-safe.
 class WeightCache {
  public:
   WeightCache();
+  // make(), in `dtype`; it sees these weights, and no others
+  at::Tensor get(at::ArrayRef<at::Tensor> weights, at::ScalarType dtype, const std::function<at::Tensor()>& make) const;
   // make(weight), in `dtype`
   at::Tensor get(const at::Tensor& weight, at::ScalarType dtype,
                  const std::function<at::Tensor(const at::Tensor&)>& make) const;

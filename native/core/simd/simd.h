@@ -53,12 +53,6 @@ DENSEHYBRID_INLINE Ints load(const int32_t* p) {
 DENSEHYBRID_INLINE void store(float* p, Floats v) { memcpy(p, &v, sizeof v); }
 DENSEHYBRID_INLINE void store(int32_t* p, Ints v) { memcpy(p, &v, sizeof v); }
 
-// The first `count` lanes; count from 1 to kLanes.
-DENSEHYBRID_INLINE void store_partial(float* p, Floats v, int count) {
-  if (count == kLanes) store(p, v);
-  else memcpy(p, &v, static_cast<size_t>(count) * sizeof(float));
-}
-
 // bf16 is the upper half of a float; storing rounds to nearest, half to even.
 DENSEHYBRID_INLINE Floats load(const uint16_t* p) {
   using Halves = uint16_t __attribute__((vector_size(2 * DENSEHYBRID_LANES)));
@@ -74,6 +68,42 @@ DENSEHYBRID_INLINE void store(uint16_t* p, Floats v) {
   const Bits quiet_nan = Bits{} + 0x7fc0;
   const Halves halves = __builtin_convertvector(v == v ? rounded : quiet_nan, Halves);
   memcpy(p, &halves, sizeof halves);
+}
+
+// The first `count` lanes, from 1 to kLanes; nothing is read or written beyond them. Loading makes the others 0.
+#if defined(__AVX512F__)
+DENSEHYBRID_INLINE __mmask16 first_lanes(int count) { return static_cast<__mmask16>((1u << count) - 1); }
+DENSEHYBRID_INLINE Floats load_partial(const float* p, int count) {
+  return _mm512_maskz_loadu_ps(first_lanes(count), p);
+}
+DENSEHYBRID_INLINE void store_partial(float* p, Floats v, int count) {
+  _mm512_mask_storeu_ps(p, first_lanes(count), v);
+}
+#elif defined(__AVX2__)
+DENSEHYBRID_INLINE __m256i first_lanes(int count) {
+  return reinterpret_cast<__m256i>(Ints{0, 1, 2, 3, 4, 5, 6, 7} < count);
+}
+DENSEHYBRID_INLINE Floats load_partial(const float* p, int count) { return _mm256_maskload_ps(p, first_lanes(count)); }
+DENSEHYBRID_INLINE void store_partial(float* p, Floats v, int count) { _mm256_maskstore_ps(p, first_lanes(count), v); }
+#else
+DENSEHYBRID_INLINE Floats load_partial(const float* p, int count) {
+  Floats v{};
+  for (int lane = 0; lane < count; ++lane) v[lane] = p[lane];
+  return v;
+}
+DENSEHYBRID_INLINE void store_partial(float* p, Floats v, int count) {
+  for (int lane = 0; lane < count; ++lane) p[lane] = v[lane];
+}
+#endif
+DENSEHYBRID_INLINE Floats load_partial(const uint16_t* p, int count) {
+  uint16_t padded[kLanes] = {};
+  memcpy(padded, p, static_cast<size_t>(count) * sizeof(uint16_t));
+  return load(padded);
+}
+DENSEHYBRID_INLINE void store_partial(uint16_t* p, Floats v, int count) {
+  uint16_t padded[kLanes];
+  store(padded, v);
+  memcpy(p, padded, static_cast<size_t>(count) * sizeof(uint16_t));
 }
 
 // Where one of a and b is NaN, max and min give b.
@@ -124,10 +154,31 @@ DENSEHYBRID_INLINE Floats permute(Floats table, Ints index) {
 #endif
 }
 
-// e^x for x ≤ 0, relative error below 1e-7; 0 (or at most 2e-38) below −87. NaN gives garbage, never a trap.
-DENSEHYBRID_INLINE Floats exp_nonpositive(Floats x) {
+// The even and the odd elements of the 2 · kLanes values in a and b.
+DENSEHYBRID_INLINE Floats even(Floats a, Floats b) {
+#if defined(__AVX512F__)
+  return _mm512_permutex2var_ps(a, _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0), b);
+#elif defined(__AVX2__)
+  const __m256 pairs = _mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0));
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(pairs), _MM_SHUFFLE(3, 1, 2, 0)));
+#else
+  return Floats{a[0], a[2], b[0], b[2]};
+#endif
+}
+DENSEHYBRID_INLINE Floats odd(Floats a, Floats b) {
+#if defined(__AVX512F__)
+  return _mm512_permutex2var_ps(a, _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1), b);
+#elif defined(__AVX2__)
+  const __m256 pairs = _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1));
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(pairs), _MM_SHUFFLE(3, 1, 2, 0)));
+#else
+  return Floats{a[1], a[3], b[1], b[3]};
+#endif
+}
+
+// e^x for −87 ≤ x ≤ 87, relative error below 1e-7. NaN stays NaN.
+DENSEHYBRID_INLINE Floats exp_bounded(Floats x) {
   constexpr float kLog2E = 1.44269504f;
-  x = max(x, splat(-87.0f));
   const Floats t = x * kLog2E;
 #if defined(__AVX512F__)
   const Floats n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -150,6 +201,12 @@ DENSEHYBRID_INLINE Floats exp_nonpositive(Floats x) {
   return reinterpret_cast<Floats>(reinterpret_cast<Ints>(p) + (__builtin_convertvector(n, Ints) << 23));
 #endif
 }
+
+// e^x for x ≤ 0, relative error below 1e-7; 0 (or at most 2e-38) below −87. NaN gives garbage, never a trap.
+DENSEHYBRID_INLINE Floats exp_nonpositive(Floats x) { return exp_bounded(max(x, splat(-87.0f))); }
+
+// e^−|x|, at least 1.6e-38. NaN stays NaN.
+DENSEHYBRID_INLINE Floats exp_minus_abs(Floats x) { return exp_bounded(-min(splat(87.0f), abs(x))); }
 
 // ln x for positive, finite, normal x. Absolute error below 1e-7 near 1, relative error below 1e-7 elsewhere.
 DENSEHYBRID_INLINE Floats log(Floats x) {

@@ -45,9 +45,10 @@ NormRelu::NormRelu(const at::Tensor& bias, float low, float high) : low_(low), h
 
 float* NormRelu::allocate(int64_t channels) {
   channels_ = channels;
-  values_ = at::empty({2, std::max(channels, kPaddedChannels)}, at::kFloat);
+  const int64_t padded = (channels + kPaddedChannels - 1) / kPaddedChannels * kPaddedChannels;
+  values_ = at::empty({2, padded}, at::kFloat);
   float* values = values_.mutable_data_ptr<float>();
-  if (channels < kPaddedChannels) std::fill_n(values, values_.numel(), 0.0f);
+  if (channels < padded) std::fill_n(values, values_.numel(), 0.0f);
   return values;
 }
 

@@ -6,8 +6,8 @@
 
 namespace densehybrid {
 
-// min(max(x · scale + shift, low), high) with `scale` and `shift` of each channel. Both hold at least kPaddedChannels
-// floats, so that a vector may be read where there are fewer channels.
+// min(max(x · scale + shift, low), high) with `scale` and `shift` of each channel. Both are padded to
+// a multiple of kPaddedChannels floats, so that whole vectors may be read.
 struct ChannelMapView {
   const float* scale = nullptr;
   const float* shift = nullptr;

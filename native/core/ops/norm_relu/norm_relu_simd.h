@@ -2,26 +2,18 @@
 #pragma once
 
 #include "ops/bilinear_position.h"
+#include "ops/norm_relu/channel_map_simd.h"
 #include "ops/norm_relu/norm_relu_cpu.h"
-#include "simd/simd.h"
 
 namespace densehybrid {
 namespace {
-
-static_assert(kPaddedChannels >= kLanes);
-
-// NaN stays NaN.
-DENSEHYBRID_INLINE Floats mapped(const ChannelMapView& map, Floats x, int64_t channel) {
-  const Floats y = x * load(map.scale + channel) + load(map.shift + channel);
-  return min(splat(map.high), max(splat(map.low), y));
-}
 
 // Addends: `at` moves to a pixel, then channels are read in vectors, or fewer than one vector of them.
 struct NoAddend {
   explicit NoAddend(const NormReluAddend&) {}
   DENSEHYBRID_INLINE void at(int64_t) {}
   DENSEHYBRID_INLINE Floats plus(Floats x, int64_t) const { return x; }
-  DENSEHYBRID_INLINE Floats plus_few(Floats x, size_t) const { return x; }
+  DENSEHYBRID_INLINE Floats plus_few(Floats x, int) const { return x; }
 };
 
 template <typename T>
@@ -29,11 +21,7 @@ struct MapAddend {
   explicit MapAddend(const NormReluAddend& map) : data(static_cast<const T*>(map.data)), pitch(map.pitch) {}
   DENSEHYBRID_INLINE void at(int64_t pixel) { row = data + pixel * pitch; }
   DENSEHYBRID_INLINE Floats plus(Floats x, int64_t channel) const { return x + load(row + channel); }
-  DENSEHYBRID_INLINE Floats plus_few(Floats x, size_t count) const {
-    T padded[kLanes] = {};
-    memcpy(padded, row, count * sizeof(T));
-    return x + load(padded);
-  }
+  DENSEHYBRID_INLINE Floats plus_few(Floats x, int count) const { return x + load_partial(row, count); }
   const T* data;
   int64_t pitch;
   const T* row = nullptr;
@@ -66,7 +54,7 @@ struct ResizedAddend {
     const Floats lower = left * load(corners[2] + channel) + right * load(corners[3] + channel);
     return x + (above * upper + below * lower);
   }
-  DENSEHYBRID_INLINE Floats plus_few(Floats x, size_t) const { return x; }  // never: see NormReluAddend
+  DENSEHYBRID_INLINE Floats plus_few(Floats x, int) const { return x; }  // never: see NormReluAddend
   NormReluAddend map;
   BilinearScale rows;
   BilinearScale columns;
@@ -84,12 +72,8 @@ void map_pixels(const NormReluJob& job, int64_t first, int64_t last) {
     Out* out = static_cast<Out*>(job.out) + (pixel - job.origin) * job.out_pitch;
     addend.at(pixel);
     if (tail < 0) {
-      const auto count = static_cast<size_t>(job.channels);
-      Source padded[kLanes] = {};
-      Out padded_out[kLanes];
-      memcpy(padded, x, count * sizeof(Source));
-      store(padded_out, mapped(map, addend.plus_few(load(padded), count), 0));
-      memcpy(out, padded_out, count * sizeof(Out));
+      const int count = static_cast<int>(job.channels);
+      store_partial(out, mapped(map, addend.plus_few(load_partial(x, count), count), 0), count);
       continue;
     }
     // The last vector may overlap the one before it: it is read before anything is written, for out may be x.
@@ -114,12 +98,6 @@ void norm_relu_pixels(const NormReluJob& job, int64_t first, int64_t last) {
     else if (job.addend.resized()) map_pixels<Source, Out, ResizedAddend<Out>>(job, first, last);
     else map_pixels<Source, Out, MapAddend<Out>>(job, first, last);
   });
-}
-
-// Calls visit(channel) so that vectors from there cover all the channels; the last two may overlap.
-template <typename Visit>
-DENSEHYBRID_INLINE void each_vector(int64_t channels, Visit visit) {
-  for (int64_t c = 0; c < channels; c += kLanes) visit(c + kLanes <= channels ? c : channels - kLanes);
 }
 
 template <typename Source, typename Out>

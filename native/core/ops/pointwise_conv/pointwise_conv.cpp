@@ -66,8 +66,8 @@ void pointwise_conv(const at::Tensor& x, const at::Tensor& weight, const Pointwi
   const int64_t tiles = std::max<int64_t>(1, std::min((pixels + most * threads - 1) / (most * threads) * threads,
                                                       pixels / kLeastPixels));
   const int64_t tile = (pixels + tiles - 1) / tiles;
-  const bool direct_source = !converts && around.before == nullptr && source.is_contiguous();
-  const bool direct_target = !converts && around.after == nullptr && target.is_contiguous();
+  const bool direct_source = !converts && around.before == nullptr;
+  const bool direct_target = !converts && around.after == nullptr;
   const auto scratch = [&](int64_t channels) { return at::empty({threads * tile, channels}, weight.options()); };
   const at::Tensor sources = direct_source ? source : scratch(source.size(1));
   const at::Tensor products = direct_target ? target : scratch(target.size(1));

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 
-#include "ops/norm_relu/norm_relu.h"
 #include "ops/tensor_view.h"
 #include "ops/winograd_conv/winograd_conv_cpu.h"
 
@@ -30,7 +29,6 @@ namespace {
 namespace wg = winograd;
 
 constexpr int64_t kScratchBytes = 1 << 20;  // of one thread: half of a second-level cache
-constexpr int64_t kChannels = 16;           // channels come in multiples of this
 
 int64_t panels(int64_t out) { return (out + wg::kPanel - 1) / wg::kPanel; }
 
@@ -52,7 +50,7 @@ std::array<std::array<double, 3>, wg::kPatch> filter_transform() {
 }  // namespace
 
 bool winograd_fits(int64_t in, int64_t out) {
-  return in >= wg::kPanel && out >= wg::kPanel && in % kChannels == 0 && out % kChannels == 0;
+  return in >= wg::kLeastChannels && out >= wg::kLeastChannels;
 }
 
 at::Tensor winograd_weight(const at::Tensor& weight) {
@@ -82,13 +80,14 @@ at::Tensor winograd_weight(const at::Tensor& weight) {
 }
 
 void winograd_conv(const at::Tensor& x, const at::Tensor& transformed_weight, const at::Tensor& out,
-                   std::optional<CpuPath> cpu_path) {
+                   const NormRelu* after, std::optional<CpuPath> cpu_path) {
   TORCH_CHECK(has_cpu_kernel(x) && is_pixel_matrix(x) && is_pixel_matrix(out) && x.scalar_type() == out.scalar_type(),
               "winograd_conv: expected pixels of one dtype, float32 or bf16");
   TORCH_CHECK(winograd_fits(x.size(1), out.size(1)) && transformed_weight.size(0) == panels(out.size(1)) &&
                   transformed_weight.size(2) == x.size(1) && x.size(0) == out.size(0) && x.size(2) == out.size(2) &&
                   x.size(3) == out.size(3),
               "winograd_conv: sizes do not fit");
+  TORCH_CHECK(after == nullptr || after->channels() == out.size(1), "winograd_conv: expected a map of the outputs");
   WinogradJob job;
   job.bf16 = x.scalar_type() == at::kBFloat16;
   job.height = x.size(2);
@@ -102,6 +101,7 @@ void winograd_conv(const at::Tensor& x, const at::Tensor& transformed_weight, co
   job.target = out.mutable_data_ptr();
   job.target_pitch = pixel_pitch(out);
   job.weight = transformed_weight.const_data_ptr<float>();
+  if (after != nullptr) job.after = after->view();
 
   const int64_t tiles = x.size(0) * job.tile_rows * job.tile_columns;
   if (tiles == 0) return;

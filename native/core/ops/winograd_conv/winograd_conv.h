@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "common/cpu_path.h"
+#include "ops/norm_relu/norm_relu.h"
 
 namespace densehybrid {
 
@@ -19,8 +20,9 @@ bool winograd_fits(int64_t in, int64_t out);
 // G g Gᵀ of every filter of `weight` out×in×3×3, float32, packed for winograd_conv: panels × 36 × in × 32.
 at::Tensor winograd_weight(const at::Tensor& weight);
 
-// Convolves x, N×in×H×W, into `out`, N×out×H×W; pixel matrices (is_pixel_matrix) of one dtype, float32 or bf16.
+// Convolves x, N×in×H×W, into `out`, N×out×H×W; pixel matrices (is_pixel_matrix) of one dtype, float32 or bf16. `after`
+// maps the outputs; null: nothing does.
 void winograd_conv(const at::Tensor& x, const at::Tensor& transformed_weight, const at::Tensor& out,
-                   std::optional<CpuPath> cpu_path = {});
+                   const NormRelu* after = nullptr, std::optional<CpuPath> cpu_path = {});
 
 }  // namespace densehybrid

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "common/cpu_path.h"
+#include "ops/norm_relu/norm_relu_cpu.h"
 
 namespace densehybrid {
 
@@ -14,6 +15,7 @@ constexpr int kPositions = kPatch * kPatch;
 constexpr int kPanel = 32;                // output channels that are computed together
 constexpr int kRowPadding = 16;           // floats between positions: else all of them fall into the same cache sets
 constexpr int kTilesTogether = 12;        // tiles come in multiples of this
+constexpr int kLeastChannels = 24;        // on either side; more than a vector
 
 // The interpolation points are 0, ±√½, ±√2 and ∞: their rounding errors are half of those of 0, ±1, ±2, ∞.
 constexpr float kA = 0.707106781f;
@@ -27,13 +29,14 @@ struct WinogradJob {
   int64_t width = 0;
   int64_t tile_rows = 0;     // of an image
   int64_t tile_columns = 0;
-  int64_t in = 0;            // multiple of 16
-  int64_t out = 0;           // multiple of 16
+  int64_t in = 0;
+  int64_t out = 0;
   const void* source = nullptr;
   int64_t source_pitch = 0;  // distance of two pixels in elements
   void* target = nullptr;
   int64_t target_pitch = 0;
   const float* weight = nullptr;  // ⌈out / 32⌉ × 36 × in × 32
+  ChannelMapView after;           // of the outputs; none where its scale is null
 };
 
 // Floats of scratch for `tiles` tiles at once.

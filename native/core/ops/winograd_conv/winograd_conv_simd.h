@@ -1,8 +1,8 @@
 // The Winograd convolution on the CPU: transforms in vectors of channels, and 36 small matrix products.
 #pragma once
 
+#include "ops/norm_relu/channel_map_simd.h"
 #include "ops/winograd_conv/winograd_conv_cpu.h"
-#include "simd/simd.h"
 
 namespace densehybrid {
 namespace {
@@ -12,6 +12,7 @@ namespace wg = winograd;
 constexpr int kVectors = 2;                       // of output channels in registers
 constexpr int kRows = kLanes == 16 ? 12 : 6;      // tiles in registers: kRows · kVectors sums
 static_assert(wg::kTilesTogether % kRows == 0 && wg::kPanel % (kVectors * kLanes) == 0);
+static_assert(wg::kLeastChannels >= kLanes);
 
 constexpr float kA = wg::kA;
 constexpr float kB = wg::kB;
@@ -73,7 +74,7 @@ void transform_tile(const WinogradJob& job, int64_t tile, const T* zeros, float*
           inside ? source + ((place.image * job.height + y) * job.width + x) * job.source_pitch : zeros;
     }
   }
-  for (int64_t c = 0; c < job.in; c += kLanes) {
+  each_vector(job.in, [&](int64_t c) {
     Floats t[wg::kPatch][wg::kPatch];
     for (int j = 0; j < wg::kPatch; ++j) {
       for (int i = 0; i < wg::kPatch; ++i) t[i][j] = load(pixels[i * wg::kPatch + j] + c);
@@ -84,7 +85,7 @@ void transform_tile(const WinogradJob& job, int64_t tile, const T* zeros, float*
       to_positions(t[i][0], t[i][1], t[i][2], t[i][3], t[i][4], t[i][5]);
       for (int j = 0; j < wg::kPatch; ++j, out += pitch) store(out, t[i][j]);
     }
-  }
+  });
 }
 
 // products[kRows][kVectors · kLanes] = values[kRows][in] · weight[in][kVectors · kLanes]
@@ -123,9 +124,15 @@ void transform_back(const WinogradJob& job, int64_t tile, const float* products,
       to_outputs(m[0], m[1], m[2], m[3], m[4], m[5]);
       for (int i = 0; i < wg::kTile; ++i) t[i][j] = m[i];
     }
+    const int count = channels - c < kLanes ? static_cast<int>(channels - c) : kLanes;
     for (int64_t i = 0; i < rows; ++i) {
       to_outputs(t[i][0], t[i][1], t[i][2], t[i][3], t[i][4], t[i][5]);
-      for (int64_t j = 0; j < columns; ++j) store(target + (i * job.width + j) * job.target_pitch + c, t[i][j]);
+      for (int64_t j = 0; j < columns; ++j) {
+        const Floats y = job.after.scale == nullptr ? t[i][j] : mapped(job.after, t[i][j], first_channel + c);
+        T* out = target + (i * job.width + j) * job.target_pitch + c;
+        if (count == kLanes) store(out, y);
+        else store_partial(out, y, count);
+      }
     }
   }
 }
