@@ -1,73 +1,83 @@
-// With the package installed: from 'densehybrid'.
+// With the installed package this is 'densehybrid'.
 import { type Random, random } from '../../lib/index.ts'
 
-/** Points of the plane, x0, y0, x1, y1, …; N×2. */
+/** Points of the plane, 2×N: all x, then all y. */
 export type Points = Float64Array
 
 /** The toy problem: what is learned from, and what is tested. */
 export interface ToyData {
   readonly train: { readonly inliers: Points; readonly labels: Uint8Array; readonly negatives: Points }
-  readonly test: { readonly inliers: Points; readonly anomalies: Points }
+  readonly test: { readonly inliers: Points; readonly labels: Uint8Array; readonly anomalies: Points }
 }
 
-/** K */
 export const CLASSES = 3
 
 /** The problem lies in [−EXTENT, EXTENT]². */
-export const EXTENT = 2.8
+export const EXTENT = 3.5
 
-// The classes share a ring: each is an arc, its ends overlap with its neighbours', noise is normal across it.
-const RADIUS = 1.5
+const DEGREE = Math.PI / 180
+
+/** A class is an arc of one ring: its middle and half its length as angles. The gaps between the arcs are narrow. */
+const RADIUS = 2
+const MIDDLES = [90, 210, 330].map((angle) => angle * DEGREE)
+const HALF_LENGTH = 58 * DEGREE
+
+/** Standard deviation of inliers across their arc. */
 const NOISE = 0.12
-const SPAN = (124 / 180) * Math.PI
 
-/** Closer to the ring than this, a point is no anomaly. */
-const MARGIN = 0.35
+/** Closer to an arc than this, a point is no anomaly. */
+const MARGIN = 0.5
+
+/** Training negatives lie left of this line, test anomalies on both sides. */
+export const NEGATIVES_END = -0.5
 
 /**
- * Inliers of three classes; negatives that leave out the right of the outside and the upper half of the hole; test
- * anomalies from everywhere.
+ * Three classes of inliers; negatives that cover the left part of the outside, as an auxiliary data set covers a part of
+ * the world; and test anomalies from the whole outside.
  *
  * @param seed the same seed gives the same points
  */
 export function toyData(seed: number): ToyData {
-  const train = inliers(random(seed, 1), 900)
   return {
-    train: { ...train, negatives: outliers(random(seed, 2), 300, isCovered) },
-    test: {
-      inliers: inliers(random(seed, 3), 1500).inliers,
-      anomalies: outliers(random(seed, 4), 500, () => true),
-    },
+    train: { ...inliers(random(seed, 1), 900), negatives: outside(random(seed, 2), 300, NEGATIVES_END) },
+    test: { ...inliers(random(seed, 3), 1500), anomalies: outside(random(seed, 4), 500, EXTENT) },
   }
-}
-
-/** Is (x, y) in the region of the training negatives? */
-function isCovered(x: number, y: number): boolean {
-  return Math.hypot(x, y) > RADIUS ? x < 1.2 : y < 0
 }
 
 function inliers(rng: Random, count: number): { inliers: Points; labels: Uint8Array } {
   const labels = Uint8Array.from({ length: count }, (_, i) => i % CLASSES)
   const points = collect(count, (i) => {
-    const angle = Math.PI / 2 + (2 * Math.PI * labels[i]) / CLASSES + SPAN * (rng.uniform() - 0.5)
+    const angle = MIDDLES[labels[i]] + HALF_LENGTH * (2 * rng.uniform() - 1)
     const radius = RADIUS + NOISE * rng.normal()
     return [radius * Math.cos(angle), radius * Math.sin(angle)]
   })
   return { inliers: points, labels }
 }
 
-function outliers(rng: Random, count: number, isWanted: (x: number, y: number) => boolean): Points {
-  const coordinate = () => EXTENT * (2 * rng.uniform() - 1)
+/** Uniform outside of the classes, with x < `end`. */
+function outside(rng: Random, count: number, end: number): Points {
   return collect(count, () => {
     for (;;) {
-      const [x, y] = [coordinate(), coordinate()]
-      if (isWanted(x, y) && Math.abs(Math.hypot(x, y) - RADIUS) > MARGIN) return [x, y]
+      const [x, y] = [EXTENT * (2 * rng.uniform() - 1), EXTENT * (2 * rng.uniform() - 1)]
+      if (x < end && MIDDLES.every((middle) => distanceToArc(x, y, middle) > MARGIN)) return [x, y]
     }
   })
 }
 
+function distanceToArc(x: number, y: number, middle: number): number {
+  const radius = Math.hypot(x, y)
+  // the angle between the point and the arc's middle, 0 … π
+  const angle = Math.abs(Math.atan2(Math.sin(Math.atan2(y, x) - middle), Math.cos(Math.atan2(y, x) - middle)))
+  const beyond = Math.max(0, angle - HALF_LENGTH)
+  return Math.hypot(radius * Math.cos(beyond) - RADIUS, radius * Math.sin(beyond))
+}
+
 function collect(count: number, draw: (i: number) => readonly [number, number]): Points {
   const points = new Float64Array(2 * count)
-  for (let i = 0; i < count; i++) points.set(draw(i), 2 * i)
+  for (let i = 0; i < count; i++) {
+    const [x, y] = draw(i)
+    points[i] = x
+    points[count + i] = y
+  }
   return points
 }

@@ -1,197 +1,203 @@
+import { interpolateBlues } from 'd3-scale-chromatic'
 import sharp from 'sharp'
-// With the package installed: from 'densehybrid'; the colour maps are internal.
-import { tensor } from '../../lib/index.ts'
-import { colormap, paintScores, scoreRange } from '../../lib/report/colormap.ts'
-import { EXTENT, type Points, type ToyData } from './data.ts'
-import { DETECTORS, type Detector, type Measured } from './train.ts'
+import { contour } from './contour.ts'
+import { CLASSES, EXTENT, NEGATIVES_END, type Points, type ToyData } from './data.ts'
+import { DETECTORS, type PerDetector, type Quality } from './detectors.ts'
 
-/** Pixels of the PNG for one unit of the SVG. */
-export const PNG_SCALE = 2
+/** Size of the figure in points; the PNG has SCALE times as many pixels. */
+export const WIDTH = 960
+export const HEIGHT = 454
+export const SCALE = 2
 
-const SIDE = 380
-const GAP = 44
-const LEFT = 46
-const TOP = 44
-const BAR_TOP = TOP + SIDE + 34
-const TEXT_TOP = BAR_TOP + 66
-const LEGEND_TOP = TEXT_TOP + 26
+const PANEL = 270
+const LEFT = 54
+const GAP = 30
+const TOP = 40
+const BAR = { top: TOP + PANEL + 42, height: 10 }
+const LEGEND = HEIGHT - 20
+const TICKS = [-3, -2, -1, 0, 1, 2, 3]
+const CLASS_COLOURS = ['#e66100', '#1b9e4b', '#d01c8b']
 
-/** Of the SVG. */
-export const WIDTH = LEFT + DETECTORS.length * (SIDE + GAP) - GAP + 24
-/** Of the SVG. */
-export const HEIGHT = LEGEND_TOP + 28
+/** More points than this of a kind would hide the map. */
+const DRAWN = { inliers: 240, negatives: 100, anomalies: 160 }
 
-const SYMBOL: Record<Detector, string> = { discriminative: 'D', generative: 'G', hybrid: 'H' }
-const CLASS_COLOURS = ['#56b4e9', '#009e73', '#f0e442']
-const NEGATIVE_COLOUR = '#ffffff'
-const ANOMALY_COLOUR = '#ff2fb3'
-const MARKERS_PER_KIND = 150
-
-/** What the figure shows. */
-export interface FigureInput {
-  readonly data: ToyData
-  /** side×side, top row first */
-  readonly maps: Readonly<Record<Detector, Float32Array>>
-  readonly measured: Readonly<Record<Detector, Measured>>
-}
-
-/** The three score maps side by side, with the points, the contour of the threshold and the metrics. */
-export async function drawFigure({ data, maps, measured }: FigureInput): Promise<string> {
+/**
+ * The score maps of the three detectors side by side, with points and what each detector reaches.
+ *
+ * @param maps side×side
+ */
+export async function drawFigure(
+  data: ToyData,
+  maps: PerDetector<Float32Array>,
+  quality: PerDetector<Quality>,
+): Promise<string> {
   const panels = await Promise.all(
     DETECTORS.map((name, i) =>
-      drawPanel(LEFT + i * (SIDE + GAP), name, maps[name], measured[name], drawPoints(data)),
+      drawPanel(name, LEFT + i * (PANEL + GAP), i === 0, data, maps[name], quality[name]),
     ),
   )
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="DejaVu Sans, Helvetica, Arial, sans-serif" font-size="15" fill="#1d2330">
-<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>
-${panels.join('\n')}
-${drawLegend()}
-</svg>
-`
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="Helvetica, Arial, 'DejaVu Sans', sans-serif" font-size="12" fill="#222">`,
+    `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
+    ...panels,
+    drawLegend(),
+    '</svg>\n',
+  ].join('\n')
 }
 
-/** The figure as PNG, {@link PNG_SCALE} pixels for one unit. */
-export async function rasterise(svg: string): Promise<Buffer> {
-  return sharp(Buffer.from(svg), { density: 72 * PNG_SCALE })
+/** The figure as PNG. */
+export async function toPng(svg: string): Promise<Buffer> {
+  return sharp(Buffer.from(svg), { density: 72 * SCALE })
+    .resize(WIDTH * SCALE, HEIGHT * SCALE)
     .png()
     .toBuffer()
 }
 
 async function drawPanel(
+  name: keyof PerDetector<unknown>,
   left: number,
-  name: Detector,
+  first: boolean,
+  data: ToyData,
   map: Float32Array,
-  { ap, auroc, fpr, threshold }: Measured,
-  points: string,
+  { ap, auroc, fpr, threshold }: Quality,
 ): Promise<string> {
+  const range = percentiles(map)
+  const middle = left + PANEL / 2
+  const x = (value: number) => round(left + ((value + EXTENT) / (2 * EXTENT)) * PANEL)
+  const y = (value: number) => round(TOP + ((EXTENT - value) / (2 * EXTENT)) * PANEL)
   const side = Math.sqrt(map.length)
-  const scores = tensor(map, [side, side])
-  const range = scoreRange([scores], [2, 98])
-  const image = await embed(paintScores(scores, range, 'viridis').data, side, side)
-  const bar = await embed(colormap('viridis').data, 256, 1)
-  const centre = SIDE / 2
-  const ticks = [-2, 0, 2].map((value) => {
-    const at = round(position(value))
-    const vertical =
-      left === LEFT
-        ? `<text x="-10" y="${round(SIDE - at + 5)}" text-anchor="end">${minus(value)}</text>`
-        : ''
-    return `<path d="M${at} ${SIDE}v5M0 ${round(SIDE - at)}h-5" stroke="#1d2330"/><text x="${at}" y="${SIDE + 21}" text-anchor="middle">${minus(value)}</text>${vertical}`
-  })
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`
-  const top = (y: number) => y - TOP
-  return `<g class="panel" transform="translate(${left} ${TOP})">
-<text x="${centre}" y="-15" text-anchor="middle" font-size="20">${name} <tspan font-style="italic">s</tspan><tspan font-size="14" dy="5">${SYMBOL[name]}</tspan></text>
-<svg width="${SIDE}" height="${SIDE}">
-<image width="${SIDE}" height="${SIDE}" preserveAspectRatio="none" href="${image}"/>
-${points}
-<path d="${contour(map, side, threshold)}" fill="none" stroke="#000000" stroke-opacity="0.55" stroke-width="4.5"/>
-<path d="${contour(map, side, threshold)}" fill="none" stroke="#ffffff" stroke-width="2"/>
-</svg>
-<rect width="${SIDE}" height="${SIDE}" fill="none" stroke="#1d2330"/>
-${ticks.join('')}
-<image x="70" y="${top(BAR_TOP)}" width="${SIDE - 140}" height="12" preserveAspectRatio="none" href="${bar}"/>
-<text x="62" y="${top(BAR_TOP) + 11}" text-anchor="end">${minus(range[0].toFixed(1))}</text>
-<text x="${SIDE - 62}" y="${top(BAR_TOP) + 11}">${minus(range[1].toFixed(1))}</text>
-<text x="${centre}" y="${top(TEXT_TOP) - 14}" text-anchor="middle" font-size="16">AP ${percent(ap)} · AUROC ${percent(auroc)} · FPR95 ${percent(fpr)}</text>
-</g>`
-}
-
-/** From a coordinate of the plane to one of the panel. */
-function position(value: number): number {
-  return (SIDE * (value + EXTENT)) / (2 * EXTENT)
-}
-
-function drawPoints({ train, test }: ToyData): string {
-  const at = (points: Points, i: number) =>
-    [round(position(points[2 * i])), round(position(-points[2 * i + 1]))] as const
-  const indices = (points: Points) =>
-    Array.from({ length: Math.min(MARKERS_PER_KIND, points.length / 2) }, (_, i) => i)
+  const sample = (index: number) => ((index + 0.5) / side) * PANEL
+  const line = contour(map, side, threshold)
+    .map(
+      ([x0, y0, x1, y1]) =>
+        `M${round(left + sample(x0))} ${round(TOP + sample(y0))}L${round(left + sample(x1))} ${round(TOP + sample(y1))}`,
+    )
+    .join('')
+  const percent = (value: number) => (100 * value).toFixed(1)
   return [
-    ...indices(train.inliers).map((i) => disc(...at(train.inliers, i), CLASS_COLOURS[train.labels[i]])),
-    ...indices(train.negatives).map((i) => cross(...at(train.negatives, i))),
-    ...indices(test.anomalies).map((i) => triangle(...at(test.anomalies, i))),
+    `<g id="${name}">`,
+    `<text x="${middle}" y="26" font-size="16" text-anchor="middle">${name} <tspan font-style="italic">s</tspan><tspan dy="4" font-size="11">${name[0].toUpperCase()}</tspan></text>`,
+    `<image x="${left}" y="${TOP}" width="${PANEL}" height="${PANEL}" preserveAspectRatio="none" href="${await paint(map, range)}"/>`,
+    `<path d="M${x(NEGATIVES_END)} ${TOP}V${TOP + PANEL}" fill="none" stroke="#555" stroke-width="0.8" stroke-dasharray="3 3"/>`,
+    `<clipPath id="clip-${name}"><rect x="${left}" y="${TOP}" width="${PANEL}" height="${PANEL}"/></clipPath>`,
+    `<g clip-path="url(#clip-${name})">`,
+    ...drawPoints(data, x, y),
+    '</g>',
+    `<path d="${line}" fill="none" stroke="white" stroke-width="4" stroke-linecap="round"/>`,
+    `<path d="${line}" fill="none" stroke="black" stroke-width="1.8" stroke-linecap="round"/>`,
+    `<rect x="${left}" y="${TOP}" width="${PANEL}" height="${PANEL}" fill="none" stroke="#222"/>`,
+    ...TICKS.flatMap((tick) => [
+      `<path d="M${x(tick)} ${TOP + PANEL}v4M${left} ${y(tick)}h-4" stroke="#222"/>`,
+      `<text x="${x(tick)}" y="${TOP + PANEL + 17}" font-size="11" text-anchor="middle">${signed(tick)}</text>`,
+      first
+        ? `<text x="${left - 8}" y="${y(tick) + 4}" font-size="11" text-anchor="end">${signed(tick)}</text>`
+        : '',
+    ]),
+    drawBar(left, range, threshold),
+    `<text x="${middle}" y="${BAR.top + 50}" font-size="13" text-anchor="middle">AP <tspan font-weight="bold">${percent(ap)}</tspan><tspan dx="14">AUROC</tspan> <tspan font-weight="bold">${percent(auroc)}</tspan><tspan dx="14">FPR95</tspan> <tspan font-weight="bold">${percent(fpr)}</tspan></text>`,
+    '</g>',
   ].join('\n')
 }
 
-function disc(x: number, y: number, colour: string): string {
-  return `<circle cx="${x}" cy="${y}" r="3.2" fill="${colour}" stroke="#000000" stroke-width="0.7"/>`
+function drawPoints(data: ToyData, x: (value: number) => number, y: (value: number) => number): string[] {
+  const { train, test } = data
+  const draw = (points: Points, limit: number, shape: (x: number, y: number, i: number) => string) => {
+    const count = points.length / 2
+    return Array.from({ length: Math.min(limit, count) }, (_, i) =>
+      shape(x(points[i]), y(points[count + i]), i),
+    ).join('')
+  }
+  return [
+    draw(test.inliers, DRAWN.inliers, (a, b, i) => dot(a, b, CLASS_COLOURS[test.labels[i]])),
+    draw(train.negatives, DRAWN.negatives, triangle),
+    draw(test.anomalies, DRAWN.anomalies, cross),
+  ]
 }
 
-function cross(x: number, y: number): string {
-  const path = `M${round(x - 3.2)} ${round(y - 3.2)}l6.4 6.4m0 -6.4l-6.4 6.4`
-  return `<path d="${path}" stroke="#000000" stroke-width="3.2"/><path d="${path}" stroke="${NEGATIVE_COLOUR}" stroke-width="1.6"/>`
+function dot(x: number, y: number, colour: string): string {
+  return `<circle cx="${x}" cy="${y}" r="2" fill="${colour}"/>`
 }
 
 function triangle(x: number, y: number): string {
-  return `<path d="M${x} ${round(y - 4.4)}l4 7h-8z" fill="${ANOMALY_COLOUR}" stroke="#000000" stroke-width="0.7"/>`
+  return `<path d="M${x} ${round(y - 3.4)}l3.2 5.6h-6.4z" fill="#ffd92f" stroke="#333" stroke-width="0.7"/>`
+}
+
+function cross(x: number, y: number): string {
+  const arms = `M${round(x - 2.5)} ${round(y - 2.5)}l5 5m0 -5l-5 5`
+  return `<path d="${arms}" fill="none" stroke="white" stroke-width="3"/><path d="${arms}" fill="none" stroke="black" stroke-width="1.2"/>`
+}
+
+/** A colour bar with the ends of its range and a mark at the threshold. */
+function drawBar(left: number, [low, high]: readonly [number, number], threshold: number): string {
+  const stops = Array.from(
+    { length: 11 },
+    (_, i) => `<stop offset="${i / 10}" stop-color="${interpolateBlues(i / 10)}"/>`,
+  )
+  const { top, height } = BAR
+  const at = round(left + PANEL * Math.min(1, Math.max(0, (threshold - low) / (high - low))))
+  return [
+    `<linearGradient id="bar-${left}">${stops.join('')}</linearGradient>`,
+    `<rect x="${left}" y="${top}" width="${PANEL}" height="${height}" fill="url(#bar-${left})" stroke="#222" stroke-width="0.6"/>`,
+    `<path d="M${at} ${top - 3}v${height + 6}" stroke="white" stroke-width="4"/>`,
+    `<path d="M${at} ${top - 3}v${height + 6}" stroke="black" stroke-width="1.8"/>`,
+    `<text x="${left}" y="${top + height + 14}" font-size="11">${signed(low, 1)}</text>`,
+    `<text x="${left + PANEL / 2}" y="${top + height + 14}" font-size="11" text-anchor="middle">score</text>`,
+    `<text x="${left + PANEL}" y="${top + height + 14}" font-size="11" text-anchor="end">${signed(high, 1)}</text>`,
+  ].join('\n')
 }
 
 function drawLegend(): string {
-  const y = LEGEND_TOP
   const entries: [number, string, string][] = [
-    ...CLASS_COLOURS.map((colour, i): [number, string, string] => [
-      120,
-      disc(0, y, colour),
-      `inlier, class ${i + 1}`,
+    ...Array.from({ length: CLASSES }, (_, k): [number, string, string] => [
+      LEFT + 6 + 78 * k,
+      dot(0, 0, CLASS_COLOURS[k]).replace('r="2"', 'r="4"'),
+      `class ${k + 1}`,
     ]),
-    [125, cross(0, y), 'training negative'],
-    [110, triangle(0, y), 'test anomaly'],
-    [
-      0,
-      `<path d="M-13 ${y}h20" stroke="#000000" stroke-opacity="0.55" stroke-width="4.5"/><path d="M-13 ${y}h20" stroke="#ffffff" stroke-width="2"/>`,
-      'threshold at TPR 95 %',
-    ],
+    [302, triangle(0, 0), 'training negatives (left of the dashes)'],
+    [568, cross(0, 0), 'test anomalies'],
+    [702, '<path d="M-10 0h20" stroke="black" stroke-width="1.8"/>', 'threshold of TPR 95 %'],
   ]
-  let x = LEFT + 60
-  const drawn = entries.map(([width, symbol, text]) => {
-    const entry = `<g transform="translate(${x} 0)">${symbol}<text x="14" y="${y + 5}">${text}</text></g>`
-    x += width + 60
-    return entry
-  })
-  return `<g class="legend">${drawn.join('\n')}</g>`
+  return entries
+    .map(
+      ([x, mark, label]) =>
+        `<g transform="translate(${x} ${LEGEND})">${mark}<text x="${mark.includes('h20') ? 16 : 10}" y="4">${label}</text></g>`,
+    )
+    .join('\n')
 }
 
-/** RGB as a data address. */
-async function embed(rgb: Uint8Array, width: number, height: number): Promise<string> {
-  const png = await sharp(rgb, { raw: { width, height, channels: 3 } })
-    .png({ compressionLevel: 9 })
+/** A score map as the data URI of a PNG. */
+async function paint(map: Float32Array, [low, high]: readonly [number, number]): Promise<string> {
+  const side = Math.sqrt(map.length)
+  const pixels = new Uint8Array(3 * map.length)
+  const table = Array.from({ length: 256 }, (_, i) =>
+    interpolateBlues(i / 255)
+      .match(/\d+/g)!
+      .map(Number),
+  )
+  map.forEach((score, i) => {
+    const part = Math.min(1, Math.max(0, (score - low) / (high - low)))
+    pixels.set(table[Math.round(255 * part)], 3 * i)
+  })
+  const png = await sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
+    .png()
     .toBuffer()
   return `data:image/png;base64,${png.toString('base64')}`
 }
 
-/** Where the map crosses `level`: a segment for every cell that it cuts (marching squares). */
-function contour(map: Float32Array, side: number, level: number): string {
-  const at = (index: number) => ((index + 0.5) * SIDE) / side
-  let path = ''
-  for (let row = 0; row + 1 < side; row++) {
-    for (let column = 0; column + 1 < side; column++) {
-      const corners = [
-        [column, row],
-        [column + 1, row],
-        [column + 1, row + 1],
-        [column, row + 1],
-      ]
-      const cuts: string[] = []
-      for (let edge = 0; edge < 4; edge++) {
-        const [[x0, y0], [x1, y1]] = [corners[edge], corners[(edge + 1) % 4]]
-        const [a, b] = [map[y0 * side + x0], map[y1 * side + x1]]
-        if (a >= level === b >= level) continue
-        const share = (level - a) / (b - a)
-        cuts.push(`${round(at(x0 + share * (x1 - x0)))} ${round(at(y0 + share * (y1 - y0)))}`)
-      }
-      for (let i = 0; i + 1 < cuts.length; i += 2) path += `M${cuts[i]}L${cuts[i + 1]}`
-    }
-  }
-  return path
+/** The 1st and the 99th percentile. */
+function percentiles(map: Float32Array): [number, number] {
+  const sorted = map.slice().sort()
+  return [sorted[Math.floor(0.01 * sorted.length)], sorted[Math.floor(0.99 * sorted.length)]]
 }
 
 function round(value: number): number {
-  return Math.round(10 * value) / 10
+  return Math.round(100 * value) / 100
 }
 
-function minus(value: number | string): string {
-  return String(value)
-    .replace(/^-0\.0$/, '0.0')
+/** With a minus sign instead of a hyphen, and none before zero. */
+function signed(value: number, digits = 0): string {
+  return value
+    .toFixed(digits)
+    .replace(/^-(?=[0.]*$)/, '')
     .replace('-', '−')
 }

@@ -1,88 +1,106 @@
-/**
- * The toy problem in the plane: trains, draws and measures.
- *
- *   node --import=tsx examples/toy-2d/run.ts --out toy-2d
- */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import writeFileAtomic from 'write-file-atomic'
 import { toyData } from './data.ts'
-import { drawFigure, rasterise } from './figure.ts'
-import { DETECTORS, type Detector, type Measured, measure, scoreMaps, train } from './train.ts'
+import { DETECTORS, measure, type PerDetector, type Quality, scoreMaps } from './detectors.ts'
+import { drawFigure, toPng } from './figure.ts'
+import { train } from './train.ts'
 
-const HELP = `Usage: node --import=tsx examples/toy-2d/run.ts --out FOLDER [options]
+const HELP = `Trains the hybrid model on points of the plane and draws its three scores.
 
-  --out FOLDER   folder of toy-2d.svg and toy-2d.png
-  --seed N       seed of data and training, the first one with --seeds (default 0)
-  --seeds N      train with this many seeds, draw the first, print the mean of all (default 1)
-  --steps N      training steps (default 500)
-  --help         show this text`
+  npx tsx examples/toy-2d/run.ts --out toy-2d
 
-const MAP_SIDE = 160
+  --out FOLDER   toy-2d.svg and toy-2d.png are written there (required)
+  --seed N       of points, weights and batches; default 1
+  --seeds N      measure N seeds, from --seed on; the figure shows the first; default 1
+  --steps N      of training; default 300
+  --help`
 
-function parse() {
-  const { values } = parseArgs({
-    options: {
-      out: { type: 'string' },
-      seed: { type: 'string', default: '0' },
-      seeds: { type: 'string', default: '1' },
-      steps: { type: 'string', default: '500' },
-      help: { type: 'boolean', default: false },
-    },
-  })
-  if (values.help) return undefined
-  if (!values.out) throw new Error('--out FOLDER is needed.')
-  return {
-    out: values.out,
-    seed: wholeNumber('seed', values.seed, 0),
-    seeds: wholeNumber('seeds', values.seeds, 1),
-    steps: wholeNumber('steps', values.steps, 1),
-  }
-}
+/** Samples of a score map along each axis. */
+const SIDE = 180
 
-function wholeNumber(name: string, text: string, min: number): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= min && Number.isSafeInteger(value)) return value
-  throw new Error(`--${name} must be a whole number from ${min}, not "${text}".`)
-}
-
-function printMean(all: readonly Record<Detector, Measured>[]): void {
-  const percent = (name: Detector, metric: keyof Measured) => {
-    const mean = all.reduce((sum, measured) => sum + measured[name][metric], 0) / all.length
-    return (100 * mean).toFixed(1).padStart(7)
-  }
-  console.log(`mean of ${all.length} seed(s), %     AP  AUROC  FPR95`)
-  for (const name of DETECTORS) {
-    console.log(`${name.padEnd(20)}${percent(name, 'ap')}${percent(name, 'auroc')}${percent(name, 'fpr')}`)
-  }
-}
-
-async function run({ out, seed, seeds, steps }: NonNullable<ReturnType<typeof parse>>): Promise<void> {
-  await mkdir(out, { recursive: true })
-  const all: Record<Detector, Measured>[] = []
-  for (let current = seed; current < seed + seeds; current++) {
-    const data = toyData(current)
-    const onStep = (step: number, loss: number) => {
-      if (step % 100 === 0 || step === steps)
-        console.error(`seed ${current}: step ${step}/${steps}, loss ${loss.toFixed(3)}`)
-    }
-    const model = await train(data, { seed: current, steps, onStep })
-    const measured = await measure(model, data)
-    all.push(measured)
-    if (current > seed) continue
-    const svg = await drawFigure({ data, maps: await scoreMaps(model, MAP_SIDE), measured })
-    await writeFileAtomic(join(out, 'toy-2d.svg'), svg)
-    await writeFileAtomic(join(out, 'toy-2d.png'), await rasterise(svg))
-  }
-  printMean(all)
-}
+class UsageError extends Error {}
 
 try {
-  const options = parse()
-  if (options === undefined) console.log(HELP)
-  else await run(options)
+  await main()
 } catch (error) {
-  console.error(`${(error as Error).message.replace(/\.?$/, '.')} See --help.`)
-  process.exitCode = 1
+  const misuse = error instanceof UsageError
+  console.error(`toy-2d: ${error instanceof Error ? error.message : error}${misuse ? ' See --help.' : ''}`)
+  process.exitCode = misuse ? 2 : 1
+}
+
+async function main(): Promise<void> {
+  const options = readOptions()
+  if (options.help) return console.log(HELP)
+  const { out, seed, seeds, steps } = options
+  await mkdir(out, { recursive: true })
+  const rows: { seed: number; quality: PerDetector<Quality> }[] = []
+  for (let i = 0; i < seeds; i++) {
+    const data = toyData(seed + i)
+    const model = await train(data, { seed: seed + i, steps, onStep: progress(seed + i, steps) })
+    const quality = await measure(model, data)
+    rows.push({ seed: seed + i, quality })
+    if (i > 0) continue
+    const svg = await drawFigure(data, await scoreMaps(model, SIDE), quality)
+    await writeFileAtomic(join(out, 'toy-2d.svg'), svg)
+    await writeFileAtomic(join(out, 'toy-2d.png'), await toPng(svg))
+  }
+  console.log(report(rows))
+  console.log(`Written: ${join(out, 'toy-2d.svg')}, ${join(out, 'toy-2d.png')}`)
+}
+
+function readOptions() {
+  const text = { type: 'string' } as const
+  const { values } = rejectUnknown(() =>
+    parseArgs({
+      options: { out: text, seed: text, seeds: text, steps: text, help: { type: 'boolean', short: 'h' } },
+    }),
+  )
+  const whole = (name: 'seed' | 'seeds' | 'steps', standard: number, min: number) => {
+    const value = values[name] === undefined ? standard : Number(values[name] || Number.NaN)
+    if (Number.isSafeInteger(value) && value >= min) return value
+    throw new UsageError(`Expected a whole number from ${min} for --${name} but received "${values[name]}".`)
+  }
+  if (!values.help && !values.out) throw new UsageError('--out FOLDER is needed.')
+  return {
+    help: values.help ?? false,
+    out: values.out ?? '',
+    seed: whole('seed', 1, 0),
+    seeds: whole('seeds', 1, 1),
+    steps: whole('steps', 300, 1),
+  }
+}
+
+function rejectUnknown<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    throw new UsageError((error as Error).message.replace(/\.?$/, '.'))
+  }
+}
+
+/** A line that is overwritten on a terminal, and one line per seed elsewhere. */
+function progress(seed: number, steps: number) {
+  return (step: number, loss: number) => {
+    const line = `seed ${seed}  step ${step}/${steps}  loss ${loss.toFixed(3)}`
+    if (process.stderr.isTTY && (step % 10 === 0 || step === steps)) {
+      process.stderr.write(`\r${line}\x1b[K${step === steps ? '\n' : ''}`)
+    } else if (!process.stderr.isTTY && step === steps) process.stderr.write(`${line}\n`)
+  }
+}
+
+/** AP, AUROC and FPR95 of every seed, and their means. */
+function report(rows: readonly { seed: number; quality: PerDetector<Quality> }[]): string {
+  const mean = (name: (typeof DETECTORS)[number], key: keyof Quality) =>
+    rows.reduce((sum, { quality }) => sum + quality[name][key], 0) / rows.length
+  const cell = (value: number) => (100 * value).toFixed(1).padStart(8)
+  const line = (label: string, of: (name: (typeof DETECTORS)[number], key: keyof Quality) => number) =>
+    DETECTORS.map(
+      (name) =>
+        `${label.padEnd(8)}${name.padEnd(16)}${cell(of(name, 'ap'))}${cell(of(name, 'auroc'))}${cell(of(name, 'fpr'))}`,
+    )
+  const head = `${'seed'.padEnd(8)}${'detector'.padEnd(16)}${['AP', 'AUROC', 'FPR95'].map((name) => name.padStart(8)).join('')}`
+  const each = rows.flatMap(({ seed, quality }) => line(String(seed), (name, key) => quality[name][key]))
+  return [head, ...each, ...(rows.length > 1 ? line('mean', mean) : [])].join('\n')
 }
