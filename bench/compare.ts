@@ -1,7 +1,8 @@
 /**
  * A benchmark of `densehybrid bench` against the same work in PyTorch and ONNX Runtime, on the same inputs and weights.
  *
- *   node --import=tsx bench/compare.ts NAME --python PYTHON [--threads 1] [--rounds 10] [--precision fp32|bf16] [--size 512x1024] [--json FILE]
+ *   node --import=tsx bench/compare.ts NAME --python PYTHON [--threads 1] [--rounds 10] [--precision fp32|bf16] [--size 512x1024]
+ *     [--architecture NAME] [--json FILE]
  *
  * NAME is hybrid-score, hybrid-loss, forward, segment, flow-log-prob or flow-sample. PYTHON is an interpreter with bench/competitors/requirements.txt.
  * Every side is a process of its own; they run in turn, once a round. The results are compared before anything is timed.
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
       rounds: { type: 'string', default: '10' },
       precision: { type: 'string', default: 'fp32' },
       size: { type: 'string' },
+      architecture: { type: 'string' },
       json: { type: 'string' },
     },
   })
@@ -64,9 +66,18 @@ async function main(): Promise<void> {
     .map(Number)
   if (values.size !== undefined && size === undefined)
     throw new Error('--size must be like 512x1024: height, width')
+  const { architecture } = values
+  if (architecture !== undefined && !benchmark.architectures?.().includes(architecture)) {
+    const known = benchmark.architectures?.().join(', ') ?? 'none'
+    throw new Error(`--architecture must be one that ${name} knows: ${known}`)
+  }
   const task: Task = {
     name,
-    parameters: { ...benchmark.defaults, ...(size === undefined ? {} : { size: [size[0], size[1]] }) },
+    parameters: {
+      ...benchmark.defaults,
+      ...(size && { size: [size[0], size[1]] }),
+      ...(architecture && { architecture }),
+    },
     threads: Number(values.threads),
     precision: values.precision === 'bf16' ? 'bf16' : 'float32',
   }
