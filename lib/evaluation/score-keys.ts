@@ -19,6 +19,16 @@ export function keyFromBits(bits: number): number {
   return bits === NEGATIVE_ZERO ? 0 : bits ^ MAGNITUDE
 }
 
+/**
+ * The lowest key that shares its highest `bits` bits with `key`. With 32 it is the key itself. 16 bits keep the sign,
+ * the exponent and 7 bits of the mantissa, so that scores of one bin differ by less than 2^−7 of their size; every bit
+ * more halves that. A bin of a finite score starts at a finite score.
+ */
+export function binKey(key: number, bits: number): number {
+  const dropped = 32 - bits
+  return (key >> dropped) << dropped
+}
+
 /** The float32 scores of `keys`. */
 export function scoresFromKeys(keys: Int32Array): Float32Array {
   const bits = new Int32Array(keys.length)
