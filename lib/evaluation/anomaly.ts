@@ -1,9 +1,11 @@
 import { DenseHybridError } from '../errors.ts'
 import { checkInteger, checkOneOf, checkOptionNames, invalid } from '../validate.ts'
+import { type BinBounds, binBounds } from './bin-bounds.ts'
 import { areaUnderRoc, averagePrecision, buildCurve, type ThresholdCurve } from './curve.ts'
-import { checkConvention, type FprConvention, pointAtTpr } from './operating-point.ts'
+import { type GroupedKeys, KeyGrouper } from './group-keys.ts'
+import { checkConvention, FPR_CONVENTIONS, type FprConvention, pointAtTpr } from './operating-point.ts'
 import { checkPixels, checkSameSize, imageText, type Pixels } from './pixels.ts'
-import { bitsOfScores, isNonFiniteBits, keyFromBits } from './score-keys.ts'
+import { bitsOfScores } from './score-keys.ts'
 import { ScoreStore, type ScoreStoreJson } from './score-store.ts'
 
 /** Options of {@link AnomalyMetrics}. */
@@ -16,6 +18,12 @@ export interface AnomalyMetricsOptions {
   readonly strict?: boolean
   /** NaN or infinite scores under valid pixels: refuse the image, or leave these pixels out and count them. Default `error`. */
   readonly nonFinite?: 'error' | 'ignore'
+  /**
+   * 32, the default, keeps all scores apart. From 8 to 31: scores that agree in the highest bits of their float32 are
+   * one bin, so that memory stays below 8 · 2^bits bytes however many pixels come, and `bounds` says what that can
+   * cost. 16 bits tell scores apart that differ by 2^−7 of their size, 20 bits by 2^−11, about as float16 does.
+   */
+  readonly bits?: number
 }
 
 /** Pixel-wise anomaly detection, pooled over all pixels of all images. Rates are in [0, 1]. */
@@ -26,6 +34,8 @@ export interface AnomalyResult {
   readonly auroc: number
   /** False positive rate at `targetTpr` under `convention`. */
   readonly fpr: number
+  /** The same rate under every convention. */
+  readonly fprByConvention: Readonly<Record<FprConvention, number>>
   readonly convention: FprConvention
   readonly targetTpr: number
   /** The TPR that `threshold` has, counting score ≥ threshold. */
@@ -42,6 +52,8 @@ export interface AnomalyResult {
   readonly nonFinite: number
   /** Number of images added. */
   readonly images: number
+  /** Between which values AP, AUROC and FPR lie for certain; absent where all scores were kept apart. */
+  readonly bounds?: BinBounds
   /** Why some of the values above are NaN; absent where none is for want of pixels. */
   readonly reason?: string
 }
@@ -57,7 +69,7 @@ export interface AnomalyMetricsJson extends Required<AnomalyMetricsOptions> {
   readonly negatives: ScoreStoreJson
 }
 
-const OPTION_NAMES = ['convention', 'tpr', 'strict', 'nonFinite'] as const
+const OPTION_NAMES = ['convention', 'tpr', 'strict', 'nonFinite', 'bits'] as const
 
 /**
  * Exact, streaming AP, AUROC and FPR at a TPR over pixels. Larger score = more anomalous. Pixels of equal score are one
@@ -73,12 +85,14 @@ export class AnomalyMetrics {
   readonly tpr: number
   readonly strict: boolean
   readonly nonFinite: 'error' | 'ignore'
-  #positives = new ScoreStore()
-  #negatives = new ScoreStore()
+  readonly bits: number
+  #positives: ScoreStore
+  #negatives: ScoreStore
   #images = 0
   #ignored = 0
   #nonFiniteCount = 0
   #result: AnomalyResult | undefined
+  readonly #grouper = new KeyGrouper()
 
   /** @throws INVALID_ARGUMENT for an unknown option or value */
   constructor(options: AnomalyMetricsOptions = {}) {
@@ -89,6 +103,9 @@ export class AnomalyMetrics {
     this.strict = options.strict ?? false
     if (typeof this.strict !== 'boolean') throw invalid('options.strict', 'true or false', this.strict)
     this.nonFinite = checkOneOf('options.nonFinite', options.nonFinite ?? 'error', ['error', 'ignore'])
+    this.bits = checkInteger('options.bits', options.bits ?? 32, 8, 32)
+    this.#positives = new ScoreStore(this.bits)
+    this.#negatives = new ScoreStore(this.bits)
   }
 
   /**
@@ -106,22 +123,12 @@ export class AnomalyMetrics {
     checkSameSize('scores', checkedScores, 'target', checkedTarget, image)
     const bits = bitsOfScores(checkedScores.data)
     const labels = checkedTarget.data
-    const counts = countPixels(bits, labels)
+    const counts = this.#grouper.group(bits, labels)
     if (counts.nonFinite > 0 && this.nonFinite === 'error') {
       throw nonFiniteError(checkedScores.data, labels, counts, image)
     }
-    const positiveKeys = new Int32Array(counts.positives)
-    const negativeKeys = new Int32Array(counts.negatives)
-    let p = 0
-    let q = 0
-    for (let i = 0; i < bits.length; i++) {
-      const label = labels[i]
-      if (label > 1 || isNonFiniteBits(bits[i])) continue
-      if (label === 1) positiveKeys[p++] = keyFromBits(bits[i])
-      else negativeKeys[q++] = keyFromBits(bits[i])
-    }
-    this.#positives.push(positiveKeys)
-    this.#negatives.push(negativeKeys)
+    this.#positives.push(counts.positives)
+    this.#negatives.push(counts.negatives)
     this.#images++
     this.#ignored += counts.ignored
     this.#nonFiniteCount += counts.nonFinite
@@ -132,15 +139,17 @@ export class AnomalyMetrics {
   /**
    * Adds all pixels of `other`, as if its images had been added here; `other` stays as it is.
    *
-   * @throws INVALID_ARGUMENT where `other` is this object, no AnomalyMetrics, or reports another convention or TPR
+   * @throws INVALID_ARGUMENT where `other` is this object, no AnomalyMetrics, or has another convention, TPR or number of bits
    */
   merge(other: AnomalyMetrics): this {
     if (!(other instanceof AnomalyMetrics) || other === this)
       throw invalid('other', 'another AnomalyMetrics', other)
-    if (other.convention !== this.convention || other.tpr !== this.tpr) {
+    if (other.convention !== this.convention || other.tpr !== this.tpr || other.bits !== this.bits) {
+      const text = ({ convention, tpr, bits }: AnomalyMetrics) =>
+        `convention ${convention} at TPR ${tpr} with ${bits} bits`
       throw new DenseHybridError(
         'INVALID_ARGUMENT',
-        `Cannot merge metrics of convention ${other.convention} at TPR ${other.tpr} into convention ${this.convention} at TPR ${this.tpr}.`,
+        `Cannot merge metrics of ${text(other)} into ${text(this)}.`,
         { hint: 'Create both with the same options.' },
       )
     }
@@ -183,6 +192,7 @@ export class AnomalyMetrics {
       tpr: this.tpr,
       strict: this.strict,
       nonFinite: this.nonFinite,
+      bits: this.bits,
       images: this.#images,
       ignored: this.#ignored,
       nonFiniteCount: this.#nonFiniteCount,
@@ -200,24 +210,29 @@ export class AnomalyMetrics {
     if (typeof json !== 'object' || json?.type !== 'AnomalyMetrics' || json.version !== 1) {
       throw invalid('json', 'AnomalyMetrics of version 1, as written by toJSON()', json?.type ?? json)
     }
-    const { convention, tpr, strict, nonFinite } = json
-    const metrics = new AnomalyMetrics({ convention, tpr, strict, nonFinite })
+    const { convention, tpr, strict, nonFinite, bits } = json
+    const metrics = new AnomalyMetrics({ convention, tpr, strict, nonFinite, bits })
     metrics.#images = checkInteger('json.images', json.images, 0)
     metrics.#ignored = checkInteger('json.ignored', json.ignored, 0)
     metrics.#nonFiniteCount = checkInteger('json.nonFiniteCount', json.nonFiniteCount, 0)
-    metrics.#positives = ScoreStore.fromJSON('json.positives', json.positives)
-    metrics.#negatives = ScoreStore.fromJSON('json.negatives', json.negatives)
+    metrics.#positives = ScoreStore.fromJSON('json.positives', json.positives, metrics.bits)
+    metrics.#negatives = ScoreStore.fromJSON('json.negatives', json.negatives, metrics.bits)
     return metrics
   }
 
   #compute(): AnomalyResult {
     const curve = this.curve()
-    const undefinedPoint = { threshold: Number.NaN, tpr: Number.NaN, fpr: Number.NaN }
-    const point = curve.positives === 0 ? undefinedPoint : pointAtTpr(curve, this.tpr, this.convention)
+    const pointOf = (convention: FprConvention) =>
+      curve.positives === 0 || (convention === 'a' && this.tpr === 1)
+        ? { threshold: Number.NaN, tpr: Number.NaN, fpr: Number.NaN }
+        : pointAtTpr(curve, this.tpr, convention)
+    const point = pointOf(this.convention)
+    const byConvention = FPR_CONVENTIONS.map((convention) => [convention, pointOf(convention).fpr] as const)
     const result: AnomalyResult = {
       ap: averagePrecision(curve),
       auroc: areaUnderRoc(curve),
       fpr: point.fpr,
+      fprByConvention: Object.fromEntries(byConvention) as Record<FprConvention, number>,
       convention: this.convention,
       targetTpr: this.tpr,
       tpr: point.tpr,
@@ -227,6 +242,7 @@ export class AnomalyMetrics {
       ignored: this.#ignored,
       nonFinite: this.#nonFiniteCount,
       images: this.#images,
+      ...(this.bits < 32 && { bounds: binBounds(curve, this.tpr) }),
     }
     const reason = undefinedReason(curve)
     return reason === undefined ? result : { ...result, reason }
@@ -241,31 +257,10 @@ export function undefinedReason({ positives, negatives }: ThresholdCurve): strin
   return undefined
 }
 
-interface PixelCounts {
-  readonly positives: number
-  readonly negatives: number
-  readonly ignored: number
-  readonly nonFinite: number
-}
-
-function countPixels(bits: Int32Array, labels: Uint8Array): PixelCounts {
-  let positives = 0
-  let negatives = 0
-  let nonFinite = 0
-  for (let i = 0; i < bits.length; i++) {
-    const label = labels[i]
-    if (label > 1) continue
-    if (isNonFiniteBits(bits[i])) nonFinite++
-    else if (label === 1) positives++
-    else negatives++
-  }
-  return { positives, negatives, ignored: bits.length - positives - negatives - nonFinite, nonFinite }
-}
-
 function nonFiniteError(
   scores: Float32Array,
   labels: Uint8Array,
-  counts: PixelCounts,
+  counts: GroupedKeys,
   image: string,
 ): DenseHybridError {
   let nan = 0

@@ -2,7 +2,14 @@ import { DenseHybridError } from '../errors.ts'
 import { checkOptionNames, invalid } from '../validate.ts'
 import { AnomalyMetrics, undefinedReason } from './anomaly.ts'
 import type { ThresholdCurve } from './curve.ts'
-import { checkConvention, type FprConvention, firstIndex, pointAt, pointAtTpr } from './operating-point.ts'
+import {
+  checkConvention,
+  type FprConvention,
+  firstIndex,
+  pointAt,
+  pointAtTpr,
+  type ThresholdConvention,
+} from './operating-point.ts'
 
 /**
  * What a threshold is calibrated for:
@@ -12,7 +19,7 @@ import { checkConvention, type FprConvention, firstIndex, pointAt, pointAtTpr } 
  * - `'best-f1'` the highest F1 = 2tp / (2tp + fp + fn); of equals the highest threshold
  */
 export type CalibrationTarget =
-  | { readonly tpr?: number; readonly convention?: Exclude<FprConvention, 'd'> }
+  | { readonly tpr?: number; readonly convention?: ThresholdConvention }
   | { readonly fpr: number }
   | 'best-f1'
 

@@ -1,4 +1,4 @@
-import { scoresFromKeys } from './score-keys.ts'
+import { scoresInPlace } from './score-keys.ts'
 import type { ScoreStore } from './score-store.ts'
 
 /**
@@ -18,28 +18,34 @@ export interface ThresholdCurve {
 
 /** The curve of anomaly scores against inlier scores. */
 export function buildCurve(anomalies: ScoreStore, inliers: ScoreStore): ThresholdCurve {
-  const { keys: positiveKeys, counts: positiveCounts } = anomalies.runs()
-  const { keys: negativeKeys, counts: negativeCounts } = inliers.runs()
-  const upperBound = positiveKeys.length + negativeKeys.length
+  const upperBound = anomalies.distinct() + inliers.distinct()
   const keys = new Int32Array(upperBound)
   const tp = new Float64Array(upperBound)
   const fp = new Float64Array(upperBound)
-  let p = positiveKeys.length - 1
-  let q = negativeKeys.length - 1
+  const positive = anomalies.descending()
+  const negative = inliers.descending()
+  let hasPositive = positive.next()
+  let hasNegative = negative.next()
   let truePositives = 0
   let falsePositives = 0
   let points = 0
-  while (p >= 0 || q >= 0) {
-    const key = q < 0 || (p >= 0 && positiveKeys[p] >= negativeKeys[q]) ? positiveKeys[p] : negativeKeys[q]
-    if (p >= 0 && positiveKeys[p] === key) truePositives += positiveCounts[p--]
-    if (q >= 0 && negativeKeys[q] === key) falsePositives += negativeCounts[q--]
+  while (hasPositive || hasNegative) {
+    const key = !hasNegative || (hasPositive && positive.key >= negative.key) ? positive.key : negative.key
+    if (hasPositive && positive.key === key) {
+      truePositives += positive.count
+      hasPositive = positive.next()
+    }
+    if (hasNegative && negative.key === key) {
+      falsePositives += negative.count
+      hasNegative = negative.next()
+    }
     keys[points] = key
     tp[points] = truePositives
     fp[points] = falsePositives
     points++
   }
   return {
-    thresholds: scoresFromKeys(keys.subarray(0, points)),
+    thresholds: scoresInPlace(keys.subarray(0, points)),
     tp: tp.subarray(0, points),
     fp: fp.subarray(0, points),
     positives: truePositives,

@@ -4,7 +4,7 @@ import { AnomalyMetrics, type AnomalyResult } from './anomaly.ts'
 import { type Calibration, calibrateThreshold } from './calibrate.ts'
 import { ConfusionMatrix } from './confusion.ts'
 import { OpenSetMetrics, type OpenSetResult } from './open-set.ts'
-import type { FprConvention } from './operating-point.ts'
+import type { FprConvention, ThresholdConvention } from './operating-point.ts'
 import { anomalyTarget, detectorGroups, PassMeter, type PassOptions } from './passes.ts'
 import type { ScoredImage, ScoredImages } from './scored-image.ts'
 
@@ -117,7 +117,7 @@ class EvaluationRun {
   readonly #images: ScoredImages
   readonly #options: EvaluationOptions
   readonly #detectors: readonly ScoreName[]
-  readonly #settings: { readonly tpr: number; readonly convention: Exclude<FprConvention, 'd'> }
+  readonly #settings: { readonly tpr: number; readonly convention: ThresholdConvention }
   readonly #meter: PassMeter
   readonly #closed: ConfusionMatrix
   readonly #results = new Map<ScoreName, AnomalyResult>()

@@ -11,11 +11,16 @@ import type { ThresholdCurve } from './curve.ts'
  * - `d` FPR interpolated linearly at the target on the kept points and (0, 0) (ood-metrics, Mask2Anomaly)
  * - `e` the point up to the first full recall whose TPR is nearest to the target; of equals the one with the lowest
  *   threshold (Hendrycks' StreetHazards code, PEBAL)
+ * - `f` first point with TPR ≥ target in float32, after a float32 sigmoid of all scores where one of them lies outside
+ *   [0, 1] (pytorch-ood): scores that the sigmoid saturates become equal, so never choose it for unbounded scores
  */
-export type FprConvention = 'a' | 'b' | 'c' | 'd' | 'e'
+export type FprConvention = 'a' | 'b' | 'c' | 'd' | 'e' | 'f'
+
+/** A convention that names a threshold; `d` interpolates and has none. */
+export type ThresholdConvention = Exclude<FprConvention, 'd'>
 
 /** The conventions that exist. */
-export const FPR_CONVENTIONS: readonly FprConvention[] = ['a', 'b', 'c', 'd', 'e']
+export const FPR_CONVENTIONS: readonly FprConvention[] = ['a', 'b', 'c', 'd', 'e', 'f']
 
 /** One point of a curve; rates count pixels with score ≥ threshold. */
 export interface OperatingPoint {
@@ -73,6 +78,8 @@ export function pointAtTpr(curve: ThresholdCurve, target: number, convention: Fp
       return { index: -1, threshold: Number.NaN, tpr: target, fpr: interpolatedFpr(curve, target) }
     case 'e':
       return pointAt(curve, nearestRecall(curve, target))
+    case 'f':
+      return pointAt(curve, firstAfterSigmoid(curve, target))
   }
 }
 
@@ -135,4 +142,13 @@ function nearestRecall({ tp, positives }: ThresholdCurve, target: number): numbe
     }
   }
   return best
+}
+
+/** Scores that the sigmoid makes equal are one point: the last of them. */
+function firstAfterSigmoid({ thresholds, tp, positives }: ThresholdCurve, target: number): number {
+  const reached = firstIndex(tp.length, (k) => Math.fround(tp[k] / positives) >= Math.fround(target))
+  if (thresholds[0] <= 1 && thresholds[thresholds.length - 1] >= 0) return reached
+  const sigmoid = (k: number) => Math.fround(1 / Math.fround(1 + Math.fround(Math.exp(-thresholds[k]))))
+  const value = sigmoid(reached)
+  return firstIndex(tp.length, (k) => sigmoid(k) < value) - 1
 }

@@ -1,7 +1,7 @@
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
 import { DenseHybridError, throwIfAborted } from '../errors.ts'
 import type { ScoreName } from '../scores.ts'
-import type { FprConvention } from './operating-point.ts'
+import type { ThresholdConvention } from './operating-point.ts'
 import type { ScoredImages } from './scored-image.ts'
 
 /** Where a run over images stands. */
@@ -21,7 +21,7 @@ export interface PassOptions {
   /** Default 0.95. */
   readonly tpr?: number
   /** Default `a`, the one of DenseHybrid's own evaluation. */
-  readonly convention?: Exclude<FprConvention, 'd'>
+  readonly convention?: ThresholdConvention
   /**
    * Bytes that the sorted scores may take. When the scores of all detectors need more, the images are scored again for
    * the next detectors. Default 1.25 GiB.

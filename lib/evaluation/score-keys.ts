@@ -31,9 +31,13 @@ export function binKey(key: number, bits: number): number {
 
 /** The float32 scores of `keys`. */
 export function scoresFromKeys(keys: Int32Array): Float32Array {
-  const bits = new Int32Array(keys.length)
-  for (let i = 0; i < keys.length; i++) bits[i] = keys[i] >= 0 ? keys[i] : keys[i] ^ MAGNITUDE
-  return new Float32Array(bits.buffer)
+  return scoresInPlace(keys.slice())
+}
+
+/** Turns keys into their float32 scores, which take the memory of the keys. */
+export function scoresInPlace(keys: Int32Array): Float32Array {
+  for (let i = 0; i < keys.length; i++) if (keys[i] < 0) keys[i] ^= MAGNITUDE
+  return new Float32Array(keys.buffer, keys.byteOffset, keys.length)
 }
 
 /** The bits of float32 scores, without a copy. */

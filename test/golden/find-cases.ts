@@ -46,8 +46,8 @@ export interface BrokenCase {
 }
 
 /**
- * All cases below `folder`, sorted by label: every JSON file that names its kind in the field `case`. Other JSON files
- * (manifests) are passed over; a JSON file that cannot be parsed is returned as broken.
+ * All cases below `folder`, sorted by label: every JSON file that names its kind in the field `case`, or that says
+ * how its pixels are generated. Other JSON files (manifests) are passed over; a JSON file that cannot be parsed is returned as broken.
  */
 export async function findCases(folder: string): Promise<(GoldenCase | BrokenCase)[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
@@ -66,6 +66,9 @@ export async function findCases(folder: string): Promise<(GoldenCase | BrokenCas
       found.push({ label, reason: `unreadable JSON: ${(error as Error).message}` })
       continue
     }
+    // A case without inputs on disk: it says how they are generated.
+    if (description?.generator !== undefined && description.n_pixels !== undefined)
+      description.case = 'generated_pixels'
     if (typeof description?.case !== 'string') continue
     found.push({ label, jsonPath, tensorPath: `${base}.safetensors`, description })
   }

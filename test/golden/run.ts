@@ -13,6 +13,7 @@ import { runHybridScore } from './cases/hybrid-score.ts'
 import { runJensenShannon } from './cases/jsd.ts'
 import { runLadderDensenet121 } from './cases/ladder-densenet121.ts'
 import { runLearningRateSchedule } from './cases/lr-schedule.ts'
+import { METRIC_RUNNERS } from './cases/metrics.ts'
 import { runPasting } from './cases/pasting.ts'
 import { runTrainStep } from './cases/train-step.ts'
 import { type Computed, compareCase, summarize } from './compare.ts'
@@ -48,6 +49,11 @@ export const RUNNERS: Readonly<Record<string, RunCase>> = {
   train_step: runTrainStep,
 }
 
+function runnerOf(kind: string): RunCase | undefined {
+  if (Object.hasOwn(RUNNERS, kind)) return RUNNERS[kind]
+  return Object.entries(METRIC_RUNNERS).find(([start]) => kind.startsWith(start))?.[1]
+}
+
 /** Outcome of one case: its status and the line that reports it. */
 export interface Outcome {
   status: 'ok' | 'FAIL' | 'skip'
@@ -65,7 +71,7 @@ export async function runCase(golden: GoldenCase | BrokenCase, context: Context)
   })
   if ('reason' in golden) return outcome('FAIL', `- - - (${golden.reason})`)
   const kind = golden.description.case
-  const run = Object.hasOwn(RUNNERS, kind) ? RUNNERS[kind] : undefined
+  const run = runnerOf(kind)
   if (run === undefined) return outcome('skip', `(no runner for cases of kind ${kind})`)
   try {
     const reference = await loadTensors(golden)

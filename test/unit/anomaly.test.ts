@@ -34,6 +34,7 @@ describe('AnomalyMetrics', () => {
       ap: (1 * 1 + 1 * (2 / 3)) / 2,
       auroc: 3 / 4,
       fpr: 1 / 2,
+      fprByConvention: { a: 1 / 2, b: 1 / 2, c: 1 / 2, d: 1 / 2, e: 1 / 2, f: 1 / 2 },
       convention: 'a',
       targetTpr: 0.95,
       tpr: 1,
@@ -141,9 +142,22 @@ describe('AnomalyMetrics', () => {
       ).to.deep.equal({ fpr: 0, threshold: 3 })
     })
 
+    it('f squeezes scores outside of [0, 1] through a float32 sigmoid, which makes saturated ones equal', () => {
+      const pixels: Pixel[] = [
+        [60, 1],
+        [50, 0],
+        [40, 1],
+        [1, 0],
+      ]
+      expect(at(pixels, 'c', 0.5)).to.deep.equal({ fpr: 0, threshold: 60 })
+      expect(at(pixels, 'f', 0.5)).to.deep.equal({ fpr: 0.5, threshold: 40 })
+      const within = pixels.map(([score, target]): Pixel => [score / 64, target])
+      expect(at(within, 'f', 0.5)).to.deep.equal({ fpr: 0, threshold: 60 / 64 })
+    })
+
     it('names the convention and refuses an unknown one or an impossible target', () => {
       expect(metricsOf([[1, 1]], { convention: 'c' }).result().convention).to.equal('c')
-      expect(() => new AnomalyMetrics({ convention: 'f' as never })).to.throw('one of a, b, c, d, e')
+      expect(() => new AnomalyMetrics({ convention: 'g' as never })).to.throw('one of a, b, c, d, e, f')
       expect(() => new AnomalyMetrics({ tpr: 1 })).to.throw('a rate below 1 with convention a')
       expect(() => new AnomalyMetrics({ tpr: 1, convention: 'b' })).not.to.throw()
       expect(() => new AnomalyMetrics({ tpr: 0 })).to.throw('options.tpr')
@@ -233,6 +247,40 @@ describe('AnomalyMetrics', () => {
   it('reads scores from a view into a larger buffer', () => {
     const view = new Float32Array([9, 9, 1, 0]).subarray(2)
     expect(new AnomalyMetrics().add(view, new Uint8Array([0, 1])).result().auroc).to.equal(0)
+  })
+
+  describe('bins', () => {
+    it('hold what the exact metrics are between their bounds', () => {
+      fc.assert(
+        fc.property(bothClasses, fc.integer({ min: 8, max: 31 }), (pixels, bits) => {
+          const exact = metricsOf(pixels, { convention: 'c' }).result()
+          const { bounds } = metricsOf(pixels, { convention: 'c', bits }).result()
+          for (const metric of ['ap', 'auroc', 'fpr'] as const) {
+            const [low, high] = bounds![metric]
+            expect(exact[metric], metric).to.be.within(low - 1e-12, high + 1e-12)
+          }
+        }),
+      )
+    })
+
+    it('are as exact as 32 bits where scores need no more', () => {
+      const pixels = Array.from({ length: 300 }, (_, i): Pixel => [(i * 7) % 64, i % 5 === 0 ? 1 : 0])
+      const { bounds: _, ...binned } = metricsOf(pixels, { bits: 16 }).result()
+      expect(binned).to.deep.equal(metricsOf(pixels).result())
+    })
+
+    it('merge and store like exact scores, but not with them', () => {
+      const pixels = Array.from({ length: 100 }, (_, i): Pixel => [Math.sin(i), i % 3 === 0 ? 1 : 0])
+      const whole = metricsOf(pixels, { bits: 12 })
+      const merged = metricsOf(pixels.slice(40), { bits: 12 }).merge(
+        AnomalyMetrics.fromJSON(metricsOf(pixels.slice(0, 40), { bits: 12 }).toJSON()),
+      )
+      expect({ ...merged.toJSON(), images: 1 }).to.deep.equal(whole.toJSON())
+      expect(() => metricsOf(pixels).merge(whole)).to.throw('with 12 bits into')
+      const json = { ...metricsOf(pixels).toJSON(), bits: 12 }
+      expect(() => AnomalyMetrics.fromJSON(json)).to.throw('is damaged')
+      expect(() => new AnomalyMetrics({ bits: 7 })).to.throw('options.bits')
+    })
   })
 
   describe('properties', () => {
