@@ -1,4 +1,4 @@
-import { isNonFiniteBits, keyFromBits } from './score-keys.ts'
+import { EXPONENT, keyFromBits } from './score-keys.ts'
 
 /** Keys are grouped by all but their lowest 18 bits: one group's counters fit the processor's cache. */
 export const BLOCK_BITS = 18
@@ -6,6 +6,9 @@ export const BLOCK_BITS = 18
 export const BLOCK_ZERO = 1 << (31 - BLOCK_BITS)
 /** Number of blocks. */
 export const BLOCKS = 2 * BLOCK_ZERO
+
+/** Where the blocks of a target begin: inliers, then anomalies, then pixels that are left out. */
+const FIRST_BLOCK = Int32Array.from({ length: 256 }, (_, target) => Math.min(target, 2) * BLOCKS + BLOCK_ZERO)
 
 /** Valid pixels of one image: their keys, anomalies apart from inliers. Views that the next image overwrites. */
 export interface GroupedKeys {
@@ -17,10 +20,14 @@ export interface GroupedKeys {
   readonly nonFinite: number
 }
 
-/** Splits the pixels of images into anomalies and inliers and groups their keys by block, in two passes. */
+/**
+ * Splits the pixels of images into anomalies and inliers and groups their keys by block, in two passes without a
+ * branch that depends on the pixels: what is left out goes to a group of its own, and so does what is not finite, whose
+ * keys lie beyond those of all finite scores.
+ */
 export class KeyGrouper {
   #keys = new Int32Array(0)
-  readonly #offsets = new Int32Array(2 * BLOCKS)
+  readonly #offsets = new Int32Array(3 * BLOCKS)
 
   /**
    * @param bits float32 scores as integers
@@ -28,39 +35,37 @@ export class KeyGrouper {
    */
   group(bits: Int32Array, target: Uint8Array): GroupedKeys {
     const offsets = this.#offsets.fill(0)
-    let valid = 0
-    let nonFinite = 0
-    for (let i = 0; i < bits.length; i++) {
-      const label = target[i]
-      if (label > 1) continue
-      const scoreBits = bits[i]
-      if (isNonFiniteBits(scoreBits)) nonFinite++
-      else {
-        valid++
-        offsets[label * BLOCKS + (keyFromBits(scoreBits) >> BLOCK_BITS) + BLOCK_ZERO]++
-      }
-    }
+    for (let i = 0; i < bits.length; i++)
+      offsets[FIRST_BLOCK[target[i]] + (keyFromBits(bits[i]) >> BLOCK_BITS)]++
     let start = 0
-    let negatives = 0
     for (let group = 0; group < offsets.length; group++) {
-      if (group === BLOCKS) negatives = start
       const size = offsets[group]
       offsets[group] = start
       start += size
     }
-    if (this.#keys.length < valid) this.#keys = new Int32Array(valid)
+    const [inliers, anomalies] = [0, 1].map((label) => finiteRange(offsets, label))
+    const valid = offsets[2 * BLOCKS]
+    if (this.#keys.length < bits.length) this.#keys = new Int32Array(bits.length)
     const keys = this.#keys
     for (let i = 0; i < bits.length; i++) {
-      const label = target[i]
-      if (label > 1 || isNonFiniteBits(bits[i])) continue
       const key = keyFromBits(bits[i])
-      keys[offsets[label * BLOCKS + (key >> BLOCK_BITS) + BLOCK_ZERO]++] = key
+      keys[offsets[FIRST_BLOCK[target[i]] + (key >> BLOCK_BITS)]++] = key
     }
+    const [negatives, positives] = [inliers, anomalies].map(({ from, to }) => keys.subarray(from, to))
     return {
-      positives: keys.subarray(negatives, valid),
-      negatives: keys.subarray(0, negatives),
-      ignored: bits.length - valid - nonFinite,
-      nonFinite,
+      positives,
+      negatives,
+      ignored: bits.length - valid,
+      nonFinite: valid - positives.length - negatives.length,
     }
   }
+}
+
+/** Blocks of the keys of ±infinity and NaN: they hold no finite score. */
+const INFINITE_BLOCK = (EXPONENT >> BLOCK_BITS) + BLOCK_ZERO
+
+/** Where the finite scores of a label begin and end, given where each group begins. */
+function finiteRange(offsets: Int32Array, label: number): { from: number; to: number } {
+  const first = label * BLOCKS
+  return { from: offsets[first + BLOCKS - INFINITE_BLOCK], to: offsets[first + INFINITE_BLOCK] }
 }

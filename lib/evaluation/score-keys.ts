@@ -4,19 +4,21 @@
  * Bits and keys are signed, so that V8 keeps them in integer registers.
  */
 
-const EXPONENT = 0x7f800000
+/** The bits of infinity; NaN has more. */
+export const EXPONENT = 0x7f800000
 const MAGNITUDE = 0x7fffffff
-const NEGATIVE_ZERO = -0x80000000
+/** No other float32 has it. */
+const NEGATIVE_ZERO_KEY = -1
 
 /** Whether the float32 with these bits is NaN or infinite. */
 export function isNonFiniteBits(bits: number): boolean {
   return (bits & EXPONENT) === EXPONENT
 }
 
-/** The key of the float32 with these bits. The float must be finite. */
+/** The key of the float32 with these bits. Keys of NaN and infinities lie beyond those of all finite scores. */
 export function keyFromBits(bits: number): number {
-  if (bits >= 0) return bits
-  return bits === NEGATIVE_ZERO ? 0 : bits ^ MAGNITUDE
+  const key = bits ^ ((bits >> 31) & MAGNITUDE)
+  return key === NEGATIVE_ZERO_KEY ? 0 : key
 }
 
 /**
