@@ -1,5 +1,6 @@
 import { DenseHybridError } from '../errors.ts'
 import { checkInteger, checkOptionNames, invalid } from '../validate.ts'
+import { BytePairs } from './byte-pairs.ts'
 import {
   checkPixels,
   checkSameSize,
@@ -61,6 +62,7 @@ export class ConfusionMatrix {
   readonly ignore: readonly number[]
   #counts: Float64Array
   #scratch: Uint32Array
+  readonly #pairs = new BytePairs()
   #skipped = 0
   #images = 0
 
@@ -104,7 +106,7 @@ export class ConfusionMatrix {
       else throw this.#outOfRange(label, predicted, index(), image, skip)
     }
     if (targets instanceof Uint8Array && predictions instanceof Uint8Array) {
-      const pairs = countPairs(targets, predictions)
+      const pairs = this.#pairs.count(targets, predictions)
       for (let pair = 0; pair < pairs.length; pair++) {
         if (pairs[pair] === 0) continue
         const [label, predicted] = [pair >> 8, pair & 255]
@@ -222,13 +224,6 @@ export class ConfusionMatrix {
       },
     )
   }
-}
-
-/** How often each pair of bytes occurs, at index first · 256 + second: no checks and no branches in the loop. */
-function countPairs(first: Uint8Array, second: Uint8Array): Uint32Array {
-  const pairs = new Uint32Array(1 << 16)
-  for (let i = 0; i < first.length; i++) pairs[(first[i] << 8) | second[i]]++
-  return pairs
 }
 
 /** Mean of the values that are not NaN; NaN where all are. */

@@ -17,6 +17,26 @@ describe('ConfusionMatrix', () => {
     expect(matrix.result().pixels).to.equal(6)
   })
 
+  it('counts the same for every length, alignment and type of array', () => {
+    const label = fc.integer({ min: 0, max: 3 })
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(label, label), { maxLength: 50 }),
+        fc.nat(3),
+        fc.nat(3),
+        (pixels, first, second) => {
+          const target = pixels.map(([t]) => t)
+          const prediction = pixels.map(([, p]) => p)
+          const shifted = (values: number[], by: number) =>
+            labels(...Array.from({ length: by }, () => 9), ...values).subarray(by)
+          const bytes = new ConfusionMatrix(4).add(shifted(target, first), shifted(prediction, second))
+          const words = new ConfusionMatrix(4).add(Int32Array.from(target), Int32Array.from(prediction))
+          expect(bytes.toJSON()).to.deep.equal(words.toJSON())
+        },
+      ),
+    )
+  })
+
   it('is NaN for a class in neither map, 0 for one that is only predicted; the mean skips NaN only', () => {
     const matrix = new ConfusionMatrix(3).add(labels(0, 0), labels(0, 1))
     expect(matrix.iou()).to.deep.equal([0.5, 0, Number.NaN])
