@@ -146,14 +146,20 @@ export class ConfusionMatrix {
 
   /** IoU per class; NaN for ignored classes and for those in neither target nor prediction. */
   iou(): number[] {
-    const { n } = this
-    const counted = Array.from({ length: n }, (_, k) => !this.ignore.includes(k))
-    return counted.map((isCounted, k) => {
-      if (!isCounted) return Number.NaN
-      let union = -this.#counts[k * n + k]
-      for (let j = 0; j < n; j++) if (counted[j]) union += this.#counts[k * n + j] + this.#counts[j * n + k]
-      return this.#counts[k * n + k] / union
-    })
+    return this.#perClass(({ tp, fp, fn }) => tp / (tp + fp + fn))
+  }
+
+  /**
+   * F1 per class, the harmonic mean of precision and recall. As in DenseHybrid's own evaluation it is NaN, not 0, for a
+   * class without a true positive, which a mean over classes then leaves out.
+   */
+  f1(): number[] {
+    return this.#perClass(({ tp, fp, fn }) => (tp === 0 ? Number.NaN : (2 * tp) / (2 * tp + fp + fn)))
+  }
+
+  /** Youden's J = TPR + TNR − 1 per class; NaN for ignored classes and for those without target or with nothing else. */
+  youden(): number[] {
+    return this.#perClass(({ tp, fp, fn, tn }) => tp / (tp + fn) + tn / (tn + fp) - 1)
   }
 
   /** Mean of the IoUs that are not NaN; NaN where all are. */
@@ -202,6 +208,23 @@ export class ConfusionMatrix {
     matrix.#skipped = checkInteger('json.skipped', json.skipped, 0)
     matrix.#images = checkInteger('json.images', json.images, 0)
     return matrix
+  }
+
+  /** A value of each class, one against all others that are counted; NaN for ignored classes. */
+  #perClass(value: (counts: { tp: number; fp: number; fn: number; tn: number }) => number): number[] {
+    const { n } = this
+    const counted = Array.from({ length: n }, (_, k) => !this.ignore.includes(k))
+    const at = (target: number, prediction: number) =>
+      counted[target] && counted[prediction] ? this.#counts[target * n + prediction] : 0
+    const classes = Array.from({ length: n }, (_, k) => k)
+    const total = classes.reduce((sum, t) => sum + classes.reduce((row, p) => row + at(t, p), 0), 0)
+    return classes.map((k) => {
+      if (!counted[k]) return Number.NaN
+      const tp = at(k, k)
+      const fn = classes.reduce((sum, p) => sum + at(k, p), 0) - tp
+      const fp = classes.reduce((sum, t) => sum + at(t, k), 0) - tp
+      return value({ tp, fp, fn, tn: total - tp - fp - fn })
+    })
   }
 
   #outOfRange(

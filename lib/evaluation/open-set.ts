@@ -43,6 +43,9 @@ export interface OpenSetResult {
   readonly openMIoU: number
   /** closedMIoU − openMIoU. */
   readonly gap: number
+  /** Means of F1 and of Youden's J over the same classes and confusions as `openMIoU`. */
+  readonly openF1: number
+  readonly openYouden: number
   /** IoU of the unknown class, for information. */
   readonly unknownIoU: number
   readonly perClass: OpenSetClass[]
@@ -163,6 +166,8 @@ export class OpenSetMetrics {
       closedMIoU,
       openMIoU,
       gap: closedMIoU - openMIoU,
+      openF1: this.#mean(this.#open.f1().slice(0, known)),
+      openYouden: this.#mean(this.#open.youden().slice(0, known)),
       unknownIoU: open.iou[known],
       perClass,
       confusion: open.matrix,
@@ -171,7 +176,8 @@ export class OpenSetMetrics {
     }
     if (closed.pixels > 0) return result
     const reason = 'there is no pixel of a known class'
-    if (!this.strict) return { ...result, closedMIoU: NaN, openMIoU: NaN, gap: NaN, reason }
+    if (!this.strict)
+      return { ...result, closedMIoU: NaN, openMIoU: NaN, gap: NaN, openF1: NaN, openYouden: NaN, reason }
     throw new DenseHybridError('EMPTY', `Open-set metrics are undefined: ${reason}.`, {
       hint: 'Check the label mapping, or leave out `strict` to get NaN with the reason.',
     })
@@ -207,14 +213,20 @@ export class OpenSetMetrics {
     return metrics
   }
 
-  #mean(iou: readonly number[]): number {
-    return meanSkippingNaN(
-      this.absent === 'skip' ? iou : iou.map((value) => (Number.isNaN(value) ? 0 : value)),
-    )
+  #mean(values: readonly number[]): number {
+    return meanOverClasses(values, this.absent)
   }
 }
 
-function classNames(classes: unknown): readonly string[] {
+/** Mean of per-class values, where NaN stands for an absent class. */
+export function meanOverClasses(values: readonly number[], absent: 'skip' | 'zero'): number {
+  return meanSkippingNaN(
+    absent === 'skip' ? values : values.map((value) => (Number.isNaN(value) ? 0 : value)),
+  )
+}
+
+/** Checks class names, or makes K of them. */
+export function classNames(classes: unknown): readonly string[] {
   if (typeof classes === 'number') {
     const known = checkInteger('options.classes', classes, 1, UNKNOWN_LABEL)
     return Array.from({ length: known }, (_, k) => `class ${k}`)

@@ -34,7 +34,11 @@ export function iouChecks(folder: string, { result: want }: Expected): Scalars {
       const open = predictions[i].data
       metrics.add({ labels, closed: open.map((p) => Math.min(p, known - 1)), open })
     })
-    const { openMIoU, unknownIoU } = metrics.result()
+    const { openMIoU, unknownIoU, openF1, openYouden } = metrics.result()
+    if (absent === 'skip') {
+      checks.close('mean F1', openF1, want.f1_mean)
+      checks.close("mean of Youden's J", openYouden, want.youden_mean)
+    }
     const reference = absent === 'zero' ? zeroed.open_miou : want.open_miou_nanmean_excluding_last2
     checks.close(`open-mIoU, absent classes ${absent}`, openMIoU, reference)
     checks.close('IoU of unknown', unknownIoU, want.anomaly_iou)
