@@ -36,14 +36,17 @@ export { DenseHybridError, type ErrorCode } from './errors.ts'
 export { AnomalyMetrics, type AnomalyMetricsOptions, type AnomalyResult } from './evaluation/anomaly.ts'
 export { type Calibration, type CalibrationTarget, calibrateThreshold } from './evaluation/calibrate.ts'
 export { ConfusionMatrix, type ConfusionMatrixOptions, type ConfusionResult } from './evaluation/confusion.ts'
-export {
-  calibrateImages,
-  type Evaluation,
-  type EvaluationOptions,
-  evaluateImages,
-} from './evaluation/evaluate-images.ts'
+export { calibrateImages, evaluateImages } from './evaluation/evaluate-images.ts'
 export { calibrateModel, evaluateModel } from './evaluation/evaluate-model.ts'
 export { openScores, type ScoreFolders } from './evaluation/evaluate-scores.ts'
+export type {
+  DetectorResult,
+  Evaluation,
+  EvaluationOptions,
+  ImageResult,
+  OperatingResult,
+  SweepPoint,
+} from './evaluation/evaluation.ts'
 export { OpenSetMetrics, type OpenSetMetricsOptions, type OpenSetResult } from './evaluation/open-set.ts'
 export { FPR_CONVENTIONS, type FprConvention } from './evaluation/operating-point.ts'
 export type { ScoredImage, ScoredImages } from './evaluation/scored-image.ts'

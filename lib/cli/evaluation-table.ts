@@ -1,4 +1,4 @@
-import type { Evaluation } from '../evaluation/evaluate-images.ts'
+import type { Evaluation } from '../evaluation/evaluation.ts'
 import { formatTable, percent } from './ui.ts'
 
 /** How the detectors are called in tables. */

@@ -1,7 +1,7 @@
 import type { Dataset } from '../data/dataset.ts'
 import { readImage } from '../data/decode.ts'
 import { throwIfAborted } from '../errors.ts'
-import type { DetectorResult, Evaluation } from '../evaluation/evaluate-images.ts'
+import type { DetectorResult, Evaluation } from '../evaluation/evaluation.ts'
 import { scoreRange } from '../report/colormap.ts'
 import { type ReportPicture, type ReportTable, writeReport } from '../report/html.ts'
 import { renderOverlay } from '../report/overlay.ts'

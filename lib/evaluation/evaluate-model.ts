@@ -4,17 +4,21 @@ import type { Segmenter } from '../segmenter.ts'
 import { checkOptionNames, invalid } from '../validate.ts'
 import type { Calibration } from './calibrate.ts'
 import { ConfusionMatrix } from './confusion.ts'
-import {
-  calibrateImages,
-  type Evaluation,
-  type EvaluationOptions,
-  evaluateImages,
-} from './evaluate-images.ts'
+import { calibrateImages, evaluateImages } from './evaluate-images.ts'
+import type { Evaluation, EvaluationOptions } from './evaluation.ts'
 import type { PassOptions } from './passes.ts'
 import { scoredByModel } from './scored-image.ts'
 
 const PASS_OPTIONS = ['detectors', 'tpr', 'convention', 'memory', 'signal', 'onProgress']
-const EVALUATION_OPTIONS = [...PASS_OPTIONS, 'thresholds', 'threshold', 'absent', 'perImage']
+const EVALUATION_OPTIONS = [
+  ...PASS_OPTIONS,
+  'thresholds',
+  'threshold',
+  'absent',
+  'perImage',
+  'sweep',
+  'onCurve',
+]
 
 /**
  * All metrics of a model on a data set: AP, AUROC and FPR of every detector, and, where the data set has classes,

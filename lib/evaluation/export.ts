@@ -1,8 +1,19 @@
 import writeFileAtomic from 'write-file-atomic'
 import { fileError } from '../data/read-bytes.ts'
-import type { Evaluation } from './evaluate-images.ts'
+import type { Evaluation } from './evaluation.ts'
+import { fprName } from './operating-point.ts'
 
-const CSV_COLUMNS = ['image', 'detector', 'ap', 'auroc', 'fpr', 'positives', 'negatives', 'reason'] as const
+const CSV_COLUMNS = [
+  'image',
+  'detector',
+  'ap',
+  'auroc',
+  'fpr',
+  'positives',
+  'negatives',
+  'ignored',
+  'reason',
+] as const
 
 /** An evaluation as JSON text; values that are not defined (NaN) are null. */
 export function evaluationJson(evaluation: Evaluation): string {
@@ -11,10 +22,14 @@ export function evaluationJson(evaluation: Evaluation): string {
   return JSON.stringify(evaluation, replace, 2)
 }
 
-/** One line an image and detector; values that are not defined are empty and `reason` says why. */
-export function evaluationCsv({ perImage = [] }: Evaluation): string {
+/**
+ * One line an image and detector; values that are not defined are empty and `reason` says why. The column of the FPR is
+ * named after its TPR and convention, e.g. `fpr95_a`.
+ */
+export function evaluationCsv({ perImage = [], tpr, convention }: Evaluation): string {
+  const head = CSV_COLUMNS.map((column) => (column === 'fpr' ? fprName(tpr, convention) : column))
   const lines = perImage.map((image) => CSV_COLUMNS.map((column) => csvField(image[column])).join(','))
-  return `${[CSV_COLUMNS.join(','), ...lines].join('\n')}\n`
+  return `${[head.join(','), ...lines].join('\n')}\n`
 }
 
 /**

@@ -22,6 +22,11 @@ export type ThresholdConvention = Exclude<FprConvention, 'd'>
 /** The conventions that exist. */
 export const FPR_CONVENTIONS: readonly FprConvention[] = ['a', 'b', 'c', 'd', 'e', 'f']
 
+/** What an FPR is called in files, e.g. `fpr95_a`: numbers of different conventions must not be compared. */
+export function fprName(tpr: number, convention: FprConvention): string {
+  return `fpr${Math.round(1000 * tpr) / 10}_${convention}`
+}
+
 /** One point of a curve; rates count pixels with score ≥ threshold. */
 export interface OperatingPoint {
   /** Index into the curve; −1 for an interpolated point. */

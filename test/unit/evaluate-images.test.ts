@@ -154,6 +154,30 @@ describe('evaluateImages', () => {
     expect(closedMIoU).to.equal(openSetAt(inliers, 'hybrid', 1e9).closedMIoU)
   })
 
+  it('means over images come with their two treatments, and sweeps with thresholds of the images', async () => {
+    const curves: string[] = []
+    const { detectors } = await evaluateImages(source(images), {
+      detectors: ['hybrid', 'entropy'],
+      thresholds: { hybrid: 0.5 },
+      perImage: true,
+      sweep: [0.5, 0.9],
+      onCurve: (detector, { tp }) => void curves.push(`${detector} ${tp.length > 100}`),
+    })
+    expect(curves).to.deep.equal(['hybrid true', 'entropy true'])
+    for (const { detector, means, sweep, openSet } of detectors) {
+      const each = images.map((image) => direct([image], detector).result().ap)
+      expect(means!.withoutAnomalySkipped.ap).to.be.closeTo(each.reduce((a, b) => a + b) / each.length, 1e-12)
+      expect(sweep!.map(({ tpr }) => tpr)).to.deep.equal([0.5, 0.9])
+      for (const { tpr, threshold, openMIoU } of sweep!) {
+        expect(threshold).to.equal(calibrateThreshold(direct(images, detector), { tpr }).threshold)
+        expect(openMIoU).to.equal(openSetAt(images, detector, threshold).openMIoU)
+      }
+      expect(openSet!.thresholdFrom).to.equal(detector === 'hybrid' ? 'given' : 'self')
+    }
+    const wrong = await evaluateImages(source(images), { sweep: [2] }).catch((reason) => reason)
+    expect(wrong).to.have.property('code', 'INVALID_ARGUMENT')
+  })
+
   it('counts progress over all passes and stops on abort', async () => {
     const seen: string[] = []
     await evaluateImages(source(images), {
@@ -177,13 +201,14 @@ describe('evaluateImages', () => {
   })
 
   it('is written as JSON without NaN and as CSV with one line an image and detector', async () => {
-    const odd = [{ ...images[0], id: 'a, "b"' }, ...makeImages(1, false)]
+    const odd = [...makeImages(1, false), { ...images[0], id: 'a, "b"' }]
     const evaluation = await evaluateImages(source(odd), { detectors: ['hybrid', 'entropy'], perImage: true })
     expect(JSON.parse(evaluationJson(evaluation)).perImage[2].ap).to.equal(null)
     const lines = evaluationCsv(evaluation).trimEnd().split('\n')
     expect(lines).to.have.length(5)
-    expect(lines[1]).to.match(/^"a, ""b""",hybrid,0\.\d+,0\.\d+,0\.\d+,\d+,\d+,$/)
-    expect(lines[3]).to.match(/^image-0,hybrid,,,,0,\d+,"there is no anomaly pixel, .*"$/)
+    expect(lines[0]).to.equal('image,detector,ap,auroc,fpr95_a,positives,negatives,ignored,reason')
+    expect(lines[1]).to.match(/^"a, ""b""",hybrid,0\.\d+,0\.\d+,0\.\d+,\d+,\d+,\d+,$/)
+    expect(lines[3]).to.match(/^image-0,hybrid,,,,0,\d+,\d+,"there is no anomaly pixel, .*"$/)
   })
 })
 

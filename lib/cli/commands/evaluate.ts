@@ -1,4 +1,4 @@
-import type { Evaluation, EvaluationOptions } from '../../evaluation/evaluate-images.ts'
+import type { Evaluation, EvaluationOptions } from '../../evaluation/evaluation.ts'
 import { SCORE_NAMES, type ScoreName } from '../../scores.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { formatEvaluation } from '../evaluation-table.ts'

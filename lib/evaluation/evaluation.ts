@@ -1,0 +1,70 @@
+import type { ScoreName } from '../scores.ts'
+import type { AnomalyResult } from './anomaly.ts'
+import type { ThresholdCurve } from './curve.ts'
+import type { OpenSetResult } from './open-set.ts'
+import type { OpenSetPoint } from './open-set-sweep.ts'
+import type { FprConvention } from './operating-point.ts'
+import type { PassOptions } from './passes.ts'
+import type { ImageAnomalyResult, ImageMeans } from './per-image.ts'
+
+/** Options of {@link evaluateImages}. */
+export interface EvaluationOptions extends PassOptions {
+  /** Calibrated elsewhere, by detector. A detector without one is calibrated on the evaluated images themselves. */
+  readonly thresholds?: Partial<Readonly<Record<ScoreName, number>>>
+  /** τ of the hybrid score that the open-set result is for. Default: its threshold at `tpr`. */
+  readonly threshold?: number
+  /** Known classes that do not occur. Default `skip`. */
+  readonly absent?: 'skip' | 'zero'
+  /** Also measure every image by itself, and the means over images. Default false. */
+  readonly perImage?: boolean
+  /** TPRs at which open-mIoU is measured, each in (0, 1): thresholds calibrated on the evaluated images. Default none. */
+  readonly sweep?: readonly number[]
+  /** Is given the exact curve of every detector once it is known; it is not kept. */
+  readonly onCurve?: (detector: ScoreName, curve: ThresholdCurve) => void | Promise<void>
+}
+
+/** One detector, i.e. one of the scores. */
+export interface DetectorResult extends AnomalyResult {
+  readonly detector: ScoreName
+  /** What is rejected with this score at its calibrated threshold; absent without class labels or without threshold. */
+  readonly openSet?: OperatingResult
+  /** Means over images under both treatments of images without anomaly; absent unless asked for. */
+  readonly means?: { readonly withoutAnomalyAsZero: ImageMeans; readonly withoutAnomalySkipped: ImageMeans }
+  /** Open-mIoU over TPR; absent unless asked for, and without class labels. */
+  readonly sweep?: readonly SweepPoint[]
+}
+
+/** Open-set segmentation at the threshold of one TPR. */
+export interface SweepPoint extends OpenSetPoint {
+  /** The TPR that was asked for. */
+  readonly tpr: number
+}
+
+/** Open-set segmentation at one threshold. */
+export interface OperatingResult extends OpenSetResult {
+  readonly detector: ScoreName
+  /** Pixels with score > threshold are unknown. */
+  readonly threshold: number
+  /** `given`: from the caller; `self`: calibrated on the evaluated images, which favours the detector. */
+  readonly thresholdFrom: 'given' | 'self'
+}
+
+/** One image by itself. */
+export interface ImageResult extends ImageAnomalyResult {
+  readonly detector: ScoreName
+}
+
+/** Everything measured on one set of images. */
+export interface Evaluation {
+  readonly data: string
+  readonly images: number
+  readonly classes: readonly string[]
+  readonly convention: FprConvention
+  readonly tpr: number
+  readonly detectors: readonly DetectorResult[]
+  /** mIoU of the closed-set prediction on pixels of known classes; absent without class labels. */
+  readonly closedMIoU?: number
+  /** Open-set segmentation with the hybrid score at τ; absent without class labels or without threshold. */
+  readonly openSet?: OperatingResult
+  readonly perImage?: readonly ImageResult[]
+}
