@@ -35,8 +35,9 @@ export {
 export { DenseHybridError, type ErrorCode } from './errors.ts'
 export { AnomalyMetrics, type AnomalyMetricsOptions, type AnomalyResult } from './evaluation/anomaly.ts'
 export { type Calibration, type CalibrationTarget, calibrateThreshold } from './evaluation/calibrate.ts'
+export { type CalibrationOptions, calibrateImages } from './evaluation/calibrate-images.ts'
 export { ConfusionMatrix, type ConfusionMatrixOptions, type ConfusionResult } from './evaluation/confusion.ts'
-export { calibrateImages, evaluateImages } from './evaluation/evaluate-images.ts'
+export { evaluateImages } from './evaluation/evaluate-images.ts'
 export { calibrateModel, evaluateModel } from './evaluation/evaluate-model.ts'
 export { openScores, type ScoreFolders } from './evaluation/evaluate-scores.ts'
 export type {

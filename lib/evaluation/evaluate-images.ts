@@ -1,8 +1,6 @@
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
 import { SCORE_NAMES, type ScoreName } from '../scores.ts'
-import { checkNumber } from '../validate.ts'
-import { AnomalyMetrics, type AnomalyResult } from './anomaly.ts'
-import { type Calibration, calibrateThreshold } from './calibrate.ts'
+import type { AnomalyResult } from './anomaly.ts'
 import { ConfusionMatrix } from './confusion.ts'
 import { DetectorMeasures } from './detector-measures.ts'
 import type {
@@ -14,8 +12,8 @@ import type {
 } from './evaluation.ts'
 import { meanOverClasses } from './open-set.ts'
 import { OperatingMeasures } from './operating-measures.ts'
-import type { ThresholdConvention } from './operating-point.ts'
-import { anomalyTarget, detectorGroups, PassMeter, type PassOptions } from './passes.ts'
+import { checkConvention, type ThresholdConvention } from './operating-point.ts'
+import { anomalyTarget, detectorGroups, PassMeter } from './passes.ts'
 import type { ScoredImages } from './scored-image.ts'
 
 /**
@@ -36,32 +34,6 @@ export async function evaluateImages(
   for (const [pass, group] of groups.entries()) await run.measureDetectors(group, pass === 0)
   await run.measureOwnThresholds()
   return run.result()
-}
-
-/**
- * The threshold of every detector at a TPR.
- *
- * @throws DenseHybridError EMPTY where no pixel is an anomaly; INVALID_ARGUMENT, NON_FINITE, ABORTED
- */
-export async function calibrateImages(
-  images: ScoredImages,
-  options: PassOptions = {},
-): Promise<Record<string, Calibration>> {
-  const { tpr = 0.95, convention = 'a', signal } = options
-  const groups = await detectorGroups(images, options.detectors ?? SCORE_NAMES, options.memory)
-  const meter = new PassMeter(images.length, groups.length, options.onProgress)
-  const calibrations: Record<string, Calibration> = {}
-  for (const group of groups) {
-    const metrics = new Map(group.map((detector) => [detector, new AnomalyMetrics({ tpr, convention })]))
-    for await (const image of images.read(group, signal)) {
-      const target = anomalyTarget(image.labels)
-      for (const [detector, metric] of metrics) metric.add(image.scores[detector], target, image.id)
-      meter.step(signal)
-    }
-    for (const [detector, metric] of metrics)
-      calibrations[detector] = calibrateThreshold(metric, { tpr, convention })
-  }
-  return calibrations
 }
 
 /** The passes of one evaluation and what they have found. */
@@ -87,7 +59,8 @@ class EvaluationRun {
     this.#options = options
     this.#detectors = detectors
     this.#settings = { tpr, convention }
-    for (const [i, rate] of (options.sweep ?? []).entries()) checkNumber(`options.sweep[${i}]`, rate, 0, 1)
+    for (const [i, rate] of (options.sweep ?? []).entries())
+      checkConvention('options.convention', convention, `options.sweep[${i}]`, rate)
     const labelled = images.classes.length > 0
     for (const detector of labelled ? detectors : []) {
       const given = thresholds[detector]

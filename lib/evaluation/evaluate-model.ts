@@ -3,10 +3,10 @@ import { throwIfAborted } from '../errors.ts'
 import type { Segmenter } from '../segmenter.ts'
 import { checkOptionNames, invalid } from '../validate.ts'
 import type { Calibration } from './calibrate.ts'
+import { type CalibrationOptions, calibrateImages } from './calibrate-images.ts'
 import { ConfusionMatrix } from './confusion.ts'
-import { calibrateImages, evaluateImages } from './evaluate-images.ts'
+import { evaluateImages } from './evaluate-images.ts'
 import type { Evaluation, EvaluationOptions } from './evaluation.ts'
-import type { PassOptions } from './passes.ts'
 import { scoredByModel } from './scored-image.ts'
 
 const PASS_OPTIONS = ['detectors', 'tpr', 'convention', 'memory', 'signal', 'onProgress']
@@ -44,16 +44,16 @@ export async function evaluateModel(
 }
 
 /**
- * The threshold at which a TPR is reached on a data set with anomalies, by detector.
+ * The threshold at which a TPR is reached, or another target, on a data set with anomalies, by detector.
  *
  * @throws DenseHybridError EMPTY where no pixel is an anomaly; INVALID_ARGUMENT, NON_FINITE, DISPOSED, ABORTED
  */
 export async function calibrateModel(
   segmenter: Segmenter,
   dataset: Dataset,
-  options: PassOptions = {},
+  options: CalibrationOptions = {},
 ): Promise<Record<string, Calibration>> {
-  checkOptionNames('calibrateModel', options, PASS_OPTIONS)
+  checkOptionNames('calibrateModel', options, [...PASS_OPTIONS, 'target'])
   checkClasses(segmenter, dataset)
   return calibrateImages(scoredByModel(segmenter, dataset), options)
 }

@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import { AnomalyMetrics } from '../../lib/evaluation/anomaly.ts'
 import { calibrateThreshold } from '../../lib/evaluation/calibrate.ts'
-import { calibrateImages, evaluateImages } from '../../lib/evaluation/evaluate-images.ts'
+import { calibrateImages } from '../../lib/evaluation/calibrate-images.ts'
+import { evaluateImages } from '../../lib/evaluation/evaluate-images.ts'
 import { evaluationCsv, evaluationJson } from '../../lib/evaluation/export.ts'
 import { OpenSetMetrics } from '../../lib/evaluation/open-set.ts'
 import type { ScoredImage, ScoredImages } from '../../lib/evaluation/scored-image.ts'
@@ -222,5 +223,9 @@ describe('calibrateImages', () => {
       )
     }
     expect(await calibrateImages(source(images), { memory: 1 })).to.deep.equal(result)
+    for (const target of ['best-f1', { fpr: 0.1 }] as const) {
+      const { entropy } = await calibrateImages(source(images), { target, detectors: ['entropy'] })
+      expect(entropy).to.deep.equal(calibrateThreshold(direct(images, 'entropy'), target))
+    }
   })
 })

@@ -1,4 +1,5 @@
-import type { Calibration } from '../../evaluation/calibrate.ts'
+import type { Calibration, CalibrationTarget } from '../../evaluation/calibrate.ts'
+import type { ThresholdConvention } from '../../evaluation/operating-point.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { choice, integer, number, text, toggle } from '../flags.ts'
 import { MEASURING_FLAGS, MODEL_HELP, openTestData, withModel } from '../models.ts'
@@ -8,7 +9,7 @@ import { UsageError } from '../usage-error.ts'
 /** The command `calibrate`. */
 export const command = defineCommand({
   name: 'calibrate',
-  summary: 'Finds the threshold of the hybrid score at which a TPR is reached.',
+  summary: 'Finds the threshold of the hybrid score at a TPR, FPR or best F1.',
   usage: '--model F --data SPEC | --scores DIR --labels DIR',
   examples: [
     'calibrate --model m.safetensors --data "camvid:CamVid?split=val" \\',
@@ -23,7 +24,9 @@ export const command = defineCommand({
     classes: integer(1, 253),
     ignore: integer(0, 255, { default: 255 }),
     tpr: number(0, 1, { default: 0.95 }),
-    convention: choice(['a', 'b', 'c', 'e'], { default: 'a', placeholder: 'NAME' }),
+    convention: choice(['a', 'b', 'c', 'e', 'f'], { default: 'a', placeholder: 'NAME' }),
+    fpr: number(0, 1, { placeholder: 'X' }),
+    bestF1: toggle(),
     pasteNegatives: text('SPEC'),
     seed: integer(0, 2 ** 31 - 1, { default: 0 }),
     write: toggle(),
@@ -37,7 +40,9 @@ export const command = defineCommand({
     ['scores,labels', 'instead: score maps, label maps of the same names'],
     ['classes,ignore', 'in --labels: known classes (masks), to ignore ({ignore})'],
     ['tpr', 'share of anomaly pixels to find ({tpr}, paper)'],
-    ['convention', 'where that TPR is read: a, b, c, e ({convention}, paper)'],
+    ['convention', 'where that TPR is read: a, b, c, e, f ({convention}, paper)'],
+    ['fpr', 'instead: the lowest threshold with at most this FPR'],
+    ['bestF1', 'instead: the threshold of the highest F1'],
     ['write', 'store the threshold in the checkpoint'],
     ['out', 'store it in a copy of the checkpoint'],
     ...MODEL_HELP,
@@ -53,10 +58,16 @@ export const command = defineCommand({
     }
     const { threshold, tpr, fpr, convention } = calibration
     context.ui.result(
-      `threshold ${threshold}\nTPR ${percent(tpr, 2)} %  FPR ${percent(fpr, 2)} %  (convention ${convention})`,
+      `threshold ${threshold}\nTPR ${percent(tpr, 2)} %  FPR ${percent(fpr, 2)} %  (${ruleOf(convention)})`,
     )
   },
 })
+
+/** How a threshold was chosen, in words. */
+function ruleOf(convention: Calibration['convention']): string {
+  if (convention === 'best-f1') return 'highest F1'
+  return convention === 'fpr' ? 'lowest threshold within the FPR' : `convention ${convention}`
+}
 
 interface Options {
   model?: string
@@ -66,7 +77,9 @@ interface Options {
   classes?: number
   ignore: number
   tpr: number
-  convention: 'a' | 'b' | 'c' | 'e'
+  convention: ThresholdConvention
+  fpr?: number
+  bestF1: boolean
   pasteNegatives?: string
   seed: number
   write: boolean
@@ -77,12 +90,13 @@ interface Options {
 }
 
 /** Either model and data, or scores and labels. */
-function checkSources({ model, data, scores, labels, write, out }: Options): boolean {
+function checkSources({ model, data, scores, labels, write, out, fpr, bestF1 }: Options): boolean {
   const fromModel = model !== undefined && data !== undefined && scores === undefined && labels === undefined
   const fromScores = scores !== undefined && labels !== undefined && data === undefined
   if (!fromModel && !fromScores) {
     throw new UsageError('calibrate needs --model CKPT and --data SPEC, or --scores DIR and --labels DIR')
   }
+  if (fpr !== undefined && bestF1) throw new UsageError('--fpr and --best-f1 exclude each other')
   if (write && out !== undefined) throw new UsageError('--write and --out exclude each other')
   if ((write || out !== undefined) && model === undefined) {
     throw new UsageError('--write and --out need --model CKPT, the checkpoint that gets the threshold')
@@ -90,17 +104,21 @@ function checkSources({ model, data, scores, labels, write, out }: Options): boo
   return fromModel
 }
 
+function targetOf({ tpr, convention, fpr, bestF1 }: Options): CalibrationTarget {
+  if (bestF1) return 'best-f1'
+  return fpr === undefined ? { tpr, convention } : { fpr }
+}
+
 async function calibrateCheckpoint(options: Options, context: CommandContext): Promise<Calibration> {
   const { calibrateModel } = await import('../../evaluation/evaluate-model.ts')
   const { ui, signal } = context
-  const { tpr, convention, pasteNegatives, seed } = options
+  const { pasteNegatives, seed } = options
   return withModel(options.model!, options, async (model) => {
     const data = await openTestData({ spec: options.data!, pasteNegatives, seed }, model, context)
     const progress = ui.progress('calibrate', data.length, 'images')
     const { hybrid } = await calibrateModel(model, data, {
       detectors: ['hybrid'],
-      tpr,
-      convention,
+      target: targetOf(options),
       signal,
       onProgress: ({ done }) => progress.update(done),
     })
@@ -111,10 +129,10 @@ async function calibrateCheckpoint(options: Options, context: CommandContext): P
 }
 
 async function calibrateScores(options: Options, context: CommandContext): Promise<Calibration> {
-  const { calibrateImages } = await import('../../evaluation/evaluate-images.ts')
+  const { calibrateImages } = await import('../../evaluation/calibrate-images.ts')
   const { openScores } = await import('../../evaluation/evaluate-scores.ts')
   const { ui, signal } = context
-  const { tpr, convention, classes, ignore } = options
+  const { classes, ignore } = options
   const { images, detectors } = await openScores({
     scores: options.scores!,
     labels: options.labels!,
@@ -129,8 +147,7 @@ async function calibrateScores(options: Options, context: CommandContext): Promi
   const progress = ui.progress('calibrate', images.length, 'images')
   const { hybrid } = await calibrateImages(images, {
     detectors: ['hybrid'],
-    tpr,
-    convention,
+    target: targetOf(options),
     signal,
     onProgress: ({ done }) => progress.update(done),
   })

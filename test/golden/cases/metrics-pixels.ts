@@ -5,6 +5,7 @@ import { FPR_CONVENTIONS, type FprConvention } from '../../../lib/evaluation/ope
 import { PerImageAnomalyMetrics } from '../../../lib/evaluation/per-image.ts'
 import { readNpyLabels, readNpyScores } from '../../support/npy.ts'
 import { type Expected, filesOf, Scalars } from './metrics-case.ts'
+import { smiycPixelChecks } from './metrics-smiyc.ts'
 
 /** Exact pixel metrics of one case: pooled, image by image, means over images, Fishyscapes' curve. */
 export function pixelChecks(folder: string, want: Expected): Scalars {
@@ -20,6 +21,7 @@ export function pixelChecks(folder: string, want: Expected): Scalars {
     })
   if (/Input contains (NaN|infinity)/.test(want.pooled.sklearn.message ?? '')) {
     checks.refused('NaN or infinite scores', () => add(pooled as never), /not finite/)
+    smiycPixelChecks(checks, folder, want)
     return checks
   }
   add(pooled as never)
@@ -31,6 +33,7 @@ export function pixelChecks(folder: string, want: Expected): Scalars {
     const metrics = new AnomalyMetrics().add(readNpyScores(images[i]), readNpyLabels(labels[i]), images[i])
     checkPixels(checks, `image ${i}`, metrics, block)
   })
+  smiycPixelChecks(checks, folder, want)
   const { withoutAnomalyAsZero, withoutAnomalySkipped } = perImage.result()
   const dense = want.densehybrid_per_image_mean
   if (dense?.AP_nanmean !== undefined) {
