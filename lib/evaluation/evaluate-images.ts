@@ -1,6 +1,6 @@
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
 import { SCORE_NAMES, type ScoreName } from '../scores.ts'
-import type { AnomalyResult } from './anomaly.ts'
+import type { GroupTarget } from './breakdown.ts'
 import { ConfusionMatrix } from './confusion.ts'
 import { DetectorMeasures } from './detector-measures.ts'
 import type {
@@ -15,6 +15,7 @@ import { OperatingMeasures } from './operating-measures.ts'
 import { checkConvention, type ThresholdConvention } from './operating-point.ts'
 import { anomalyTarget, detectorGroups, PassMeter } from './passes.ts'
 import type { ScoredImages } from './scored-image.ts'
+import type { SmiycTrack } from './smiyc/component-metrics.ts'
 
 /**
  * Measures anomaly detection and open-set segmentation of every detector on a set of images.
@@ -67,7 +68,9 @@ class EvaluationRun {
       if (given !== undefined) this.#points.set(detector, this.#measuresAt(detector, given, 'given'))
     }
     if (labelled && threshold !== undefined) this.#chosen = this.#measuresAt('hybrid', threshold, 'given')
-    const ownPass = labelled && (this.#points.size < detectors.length || options.sweep !== undefined)
+    const ownPass =
+      (labelled && (this.#points.size < detectors.length || options.sweep !== undefined)) ||
+      options.smiyc !== undefined
     this.#meter = new PassMeter(images.length, groups + (ownPass ? 1 : 0), options.onProgress)
     this.#closed = new ConfusionMatrix(Math.max(1, images.classes.length), {
       ignore: [UNKNOWN_LABEL, IGNORE_LABEL],
@@ -81,8 +84,10 @@ class EvaluationRun {
     const alsoHybrid = first && this.#chosen !== undefined && !group.includes('hybrid')
     for await (const image of this.#images.read(alsoHybrid ? [...group, 'hybrid'] : group, signal)) {
       const target = anomalyTarget(image.labels)
+      const parts: (readonly GroupTarget[])[] = []
+      for (const breakdown of this.#options.breakdowns ?? []) parts.push([...(await breakdown.split(image))])
       for (const measure of measures) {
-        measure.add(image, target)
+        measure.add(image, target, parts)
         this.#points.get(measure.detector)?.add(image)
       }
       if (first) {
@@ -99,7 +104,7 @@ class EvaluationRun {
       this.#results.set(detector, result)
       this.#perImage.push(...measure.images())
       this.#planLater(measure, result)
-      await onCurve?.(detector, measure.curve())
+      await onCurve?.(detector, measure.curve(), result)
     }
   }
 
@@ -116,14 +121,26 @@ class EvaluationRun {
       const { detector } = measures
       if (measures.hasThreshold) this.#points.set(detector, measures)
       const sweep = measures.sweepResult()
-      this.#results.set(detector, { ...this.#results.get(detector)!, ...(sweep && { sweep }) })
+      const found = measures.components()
+      const result = this.#results.get(detector)!
+      this.#results.set(detector, {
+        ...result,
+        ...(sweep && { sweep }),
+        ...(found && {
+          smiyc: {
+            ...result.smiyc!,
+            components: found.result,
+            ...(this.#options.perImage && { images: found.images }),
+          },
+        }),
+      })
     }
   }
 
   result(): Evaluation {
     const { name, length, classes } = this.#images
     const hasClosed = this.#closed.result().pixels > 0
-    const chosen = this.#chosen ?? this.#points.get('hybrid')
+    const chosen = (this.#chosen ?? this.#points.get('hybrid'))?.openSet()
     const { absent = 'skip', perImage } = this.#options
     return {
       data: name,
@@ -131,23 +148,27 @@ class EvaluationRun {
       classes,
       ...this.#settings,
       detectors: this.#detectors.map((detector) => {
-        const point = this.#points.get(detector)
-        return { detector, ...this.#results.get(detector)!, ...(point && { openSet: point.openSet() }) }
+        const openSet = this.#points.get(detector)?.openSet()
+        return { detector, ...this.#results.get(detector)!, ...(openSet && { openSet }) }
       }),
       ...(hasClosed && { closedMIoU: meanOverClasses(this.#closed.iou(), absent) }),
-      ...(hasClosed && chosen && { openSet: chosen.openSet() }),
+      ...(hasClosed && chosen && { openSet: chosen }),
       ...(perImage && { perImage: inOrder(this.#perImage, this.#detectors) }),
     }
   }
 
-  /** Plans the last pass for one detector: its own threshold where none was given, and the sweep. */
-  #planLater(measure: DetectorMeasures, { threshold }: AnomalyResult): void {
+  /** Plans the last pass for one detector: its own threshold where none was given, the sweep, and components. */
+  #planLater(measure: DetectorMeasures, { threshold, smiyc }: Omit<DetectorResult, 'detector'>): void {
     const { detector } = measure
-    if (this.#images.classes.length === 0) return
-    const needsPoint = !this.#points.has(detector) && Number.isFinite(threshold)
-    const sweep = measure.sweepThresholds(this.#options.sweep ?? [])
-    if (!needsPoint && sweep.length === 0) return
-    this.#later.push(this.#measuresAt(detector, needsPoint ? threshold : undefined, 'self', sweep))
+    const labelled = this.#images.classes.length > 0
+    const needsPoint = labelled && !this.#points.has(detector) && Number.isFinite(threshold)
+    const sweep = labelled ? measure.sweepThresholds(this.#options.sweep ?? []) : []
+    const best = smiyc?.pixels.bestF1Threshold
+    const components =
+      smiyc !== undefined && Number.isFinite(best) ? { track: smiyc.track, threshold: best! } : undefined
+    if (!needsPoint && sweep.length === 0 && components === undefined) return
+    const measures = this.#measuresAt(detector, needsPoint ? threshold : undefined, 'self', sweep, components)
+    this.#later.push(measures)
   }
 
   #measuresAt(
@@ -155,10 +176,11 @@ class EvaluationRun {
     threshold: number | undefined,
     thresholdFrom: OperatingResult['thresholdFrom'],
     sweep: readonly { tpr: number; threshold: number }[] = [],
+    smiyc?: { track: SmiycTrack; threshold: number },
   ): OperatingMeasures {
     const { classes } = this.#images
     const { absent = 'skip' } = this.#options
-    return new OperatingMeasures({ detector, threshold, thresholdFrom, sweep, classes, absent })
+    return new OperatingMeasures({ detector, threshold, thresholdFrom, sweep, smiyc, classes, absent })
   }
 }
 

@@ -66,7 +66,8 @@ export async function openScores(
           if (map.shape.join() !== truth.shape.join()) throw sizeError(path, truth.shape, map.shape)
           read[score] = map.data
         }
-        yield { id: stem, labels: mapLabels(truth.data, table, path), scores: read }
+        const [height, width] = truth.shape
+        yield { id: stem, size: [height, width], labels: mapLabels(truth.data, table, path), scores: read }
       }
     },
   }

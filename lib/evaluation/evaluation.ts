@@ -1,11 +1,14 @@
 import type { ScoreName } from '../scores.ts'
 import type { AnomalyResult } from './anomaly.ts'
+import type { Breakdown, BreakdownRow } from './breakdown.ts'
 import type { ThresholdCurve } from './curve.ts'
 import type { OpenSetResult } from './open-set.ts'
 import type { OpenSetPoint } from './open-set-sweep.ts'
 import type { FprConvention } from './operating-point.ts'
 import type { PassOptions } from './passes.ts'
 import type { ImageAnomalyResult, ImageMeans } from './per-image.ts'
+import type { BinnedPixelResult } from './smiyc/binned-pixel-metrics.ts'
+import type { ComponentImage, ComponentResult, SmiycTrack } from './smiyc/component-metrics.ts'
 
 /** Options of {@link evaluateImages}. */
 export interface EvaluationOptions extends PassOptions {
@@ -19,8 +22,16 @@ export interface EvaluationOptions extends PassOptions {
   readonly perImage?: boolean
   /** TPRs at which open-mIoU is measured, each in (0, 1): thresholds calibrated on the evaluated images. Default none. */
   readonly sweep?: readonly number[]
-  /** Is given the exact curve of every detector once it is known; it is not kept. */
-  readonly onCurve?: (detector: ScoreName, curve: ThresholdCurve) => void | Promise<void>
+  /** The metrics of SegmentMeIfYouCan for a track, with the threshold of the best F1. Default none. */
+  readonly smiyc?: SmiycTrack
+  /** Ways to split the pixels into groups that are measured by themselves. Default none. */
+  readonly breakdowns?: readonly Breakdown[]
+  /** Is given the exact curve of every detector once it is known, and its metrics; the curve is not kept. */
+  readonly onCurve?: (
+    detector: ScoreName,
+    curve: ThresholdCurve,
+    result: AnomalyResult,
+  ) => void | Promise<void>
 }
 
 /** One detector, i.e. one of the scores. */
@@ -30,8 +41,23 @@ export interface DetectorResult extends AnomalyResult {
   readonly openSet?: OperatingResult
   /** Means over images under both treatments of images without anomaly; absent unless asked for. */
   readonly means?: { readonly withoutAnomalyAsZero: ImageMeans; readonly withoutAnomalySkipped: ImageMeans }
+  /** The groups of all breakdowns; absent unless asked for. */
+  readonly breakdowns?: readonly BreakdownRow[]
+  /** By the rules of SegmentMeIfYouCan; absent unless asked for. */
+  readonly smiyc?: SmiycResult
   /** Open-mIoU over TPR; absent unless asked for, and without class labels. */
   readonly sweep?: readonly SweepPoint[]
+}
+
+/** The leaderboard's metrics of SegmentMeIfYouCan. */
+export interface SmiycResult {
+  readonly track: SmiycTrack
+  /** Binned, from float16 scores. */
+  readonly pixels: BinnedPixelResult
+  /** At the threshold of the best F1; absent where there is no anomaly pixel. */
+  readonly components?: ComponentResult
+  /** The components of every image; absent unless `perImage` is set. */
+  readonly images?: readonly ComponentImage[]
 }
 
 /** Open-set segmentation at the threshold of one TPR. */

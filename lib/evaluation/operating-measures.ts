@@ -1,8 +1,16 @@
 import type { ScoreName } from '../scores.ts'
+import { tensor } from '../tensor.ts'
 import type { OperatingResult, SweepPoint } from './evaluation.ts'
 import { OpenSetMetrics } from './open-set.ts'
 import { OpenSetSweep } from './open-set-sweep.ts'
+import { anomalyTarget } from './passes.ts'
 import type { ScoredImage } from './scored-image.ts'
+import {
+  type ComponentImage,
+  ComponentMetrics,
+  type ComponentResult,
+  type SmiycTrack,
+} from './smiyc/component-metrics.ts'
 
 /** What is measured of one detector at thresholds that are known. */
 export interface OperatingMeasuresOptions {
@@ -12,6 +20,8 @@ export interface OperatingMeasuresOptions {
   readonly thresholdFrom: OperatingResult['thresholdFrom']
   /** May be empty. */
   readonly sweep: readonly { readonly tpr: number; readonly threshold: number }[]
+  /** Where components are measured, too. */
+  readonly smiyc: { readonly track: SmiycTrack; readonly threshold: number } | undefined
   readonly classes: readonly string[]
   readonly absent: 'skip' | 'zero'
 }
@@ -19,15 +29,18 @@ export interface OperatingMeasuresOptions {
 /** Open-set segmentation with one detector: at one threshold, and over a range of them. */
 export class OperatingMeasures {
   readonly #options: OperatingMeasuresOptions
-  readonly #metrics: OpenSetMetrics
+  /** Absent without class labels. */
+  readonly #metrics: OpenSetMetrics | undefined
   readonly #sweep: OpenSetSweep | undefined
+  readonly #components: ComponentMetrics | undefined
 
   constructor(options: OperatingMeasuresOptions) {
-    const { classes, absent, sweep } = options
+    const { classes, absent, sweep, smiyc } = options
     this.#options = options
-    this.#metrics = new OpenSetMetrics({ classes, absent })
+    if (classes.length > 0) this.#metrics = new OpenSetMetrics({ classes, absent })
     const thresholds = sweep.map(({ threshold }) => threshold)
     if (thresholds.length > 0) this.#sweep = new OpenSetSweep({ classes, absent, thresholds })
+    if (smiyc) this.#components = new ComponentMetrics(smiyc)
   }
 
   get detector(): ScoreName {
@@ -38,21 +51,33 @@ export class OperatingMeasures {
     return this.#options.threshold !== undefined
   }
 
-  /** Images without a closed-set prediction are passed over. */
-  add({ id, labels, closed, scores }: ScoredImage): void {
-    if (closed === undefined) return
+  /** Open-set metrics pass over images without a closed-set prediction. */
+  add({ id, size, labels, closed, scores }: ScoredImage): void {
     const { detector, threshold } = this.#options
     const score = scores[detector]
+    if (this.#components !== undefined) {
+      const [height, width] = size
+      const target = tensor(anomalyTarget(labels), [height, width])
+      this.#components.add(tensor(score, [height, width]), target, id)
+    }
+    if (closed === undefined) return
     this.#sweep?.add({ labels, closed, scores: score }, id)
-    if (threshold === undefined) return
+    if (threshold === undefined || this.#metrics === undefined) return
     const unknown = this.#metrics.classes.length
     const open = closed.map((label, i) => (score[i] > threshold ? unknown : label))
     this.#metrics.add({ labels, closed, open }, id)
   }
 
-  openSet(): OperatingResult {
-    const { detector, threshold = Number.NaN, thresholdFrom } = this.#options
+  /** Absent without class labels, and without a threshold. */
+  openSet(): OperatingResult | undefined {
+    const { detector, threshold, thresholdFrom } = this.#options
+    if (threshold === undefined || this.#metrics === undefined) return undefined
     return { detector, threshold, thresholdFrom, ...this.#metrics.result() }
+  }
+
+  /** Absent where no components were to be measured. */
+  components(): { result: ComponentResult; images: readonly ComponentImage[] } | undefined {
+    return this.#components && { result: this.#components.result(), images: this.#components.images() }
   }
 
   /** The open-set metrics of every TPR of the sweep, in its order; absent where there is none. */

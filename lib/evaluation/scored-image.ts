@@ -6,6 +6,8 @@ import type { Segmenter } from '../segmenter.ts'
 /** One image of an evaluation. All maps have the size of `labels`. */
 export interface ScoredImage {
   readonly id: string
+  /** [height, width] of all maps. */
+  readonly size: readonly [number, number]
   /** Truth: 0 … K−1, UNKNOWN_LABEL, IGNORE_LABEL. */
   readonly labels: Uint8Array
   /** Closed-set prediction 0 … K−1; absent where only scores are at hand. */
@@ -49,6 +51,7 @@ export function scoredByModel(segmenter: Segmenter, dataset: Dataset): ScoredIma
         })
         yield {
           id: sample.id,
+          size: [height, width],
           labels: sample.labels.data,
           closed: closed.data,
           scores: Object.fromEntries(scores.map((name) => [name, maps[name].data])),

@@ -9,7 +9,8 @@ import type { ScoredImage, ScoredImages } from '../../lib/evaluation/scored-imag
 import { random } from '../../lib/random.ts'
 import { SCORE_NAMES, type ScoreName } from '../../lib/scores.ts'
 
-const PIXELS = 600
+const SIZE = [20, 30] as const
+const PIXELS = SIZE[0] * SIZE[1]
 const CLASSES = ['road', 'car', 'sky']
 
 /** Images with labels, predictions that are right four times in five, and scores that find anomalies more or less. */
@@ -27,7 +28,7 @@ function makeImages(count: number, anomalies = true): ScoredImage[] {
         Float32Array.from(labels, (label) => rng.normal() + (label === 254 ? 2.5 - 0.3 * s : 0)),
       ]),
     )
-    return { id: `image-${index}`, labels, closed, scores }
+    return { id: `image-${index}`, size: SIZE, labels, closed, scores }
   })
 }
 
@@ -45,8 +46,14 @@ function source(
     pixelsPerImage: async () => PIXELS,
     async *read(scores) {
       reads.push([...scores])
-      for (const { id, labels, closed, scores: all } of images) {
-        yield { id, labels, closed, scores: Object.fromEntries(scores.map((name) => [name, all[name]])) }
+      for (const { id, size, labels, closed, scores: all } of images) {
+        yield {
+          id,
+          size,
+          labels,
+          closed,
+          scores: Object.fromEntries(scores.map((name) => [name, all[name]])),
+        }
       }
     },
   }
