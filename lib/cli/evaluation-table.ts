@@ -1,4 +1,5 @@
 import type { Evaluation } from '../evaluation/evaluation.ts'
+import type { FprConvention } from '../evaluation/operating-point.ts'
 import { formatTable, percent } from './ui.ts'
 
 /** How the detectors are called in tables. */
@@ -11,8 +12,21 @@ export const DETECTOR_TITLES: Readonly<Record<string, string>> = {
   entropy: 'entropy',
 }
 
+/** What each convention reads, in a few words. */
+const CONVENTIONS: Readonly<Record<FprConvention, string>> = {
+  a: 'first kept point with TPR above (DenseHybrid)',
+  b: 'first kept point with TPR at or above (Open-set-M2F)',
+  c: 'first point with TPR at or above (Fishyscapes)',
+  d: 'interpolated (ood-metrics)',
+  e: 'nearest TPR (Hendrycks)',
+  f: 'first point with TPR at or above, after a float32 sigmoid (pytorch-ood)',
+}
+
 /** An evaluation as text: one row a detector, then mIoU and the gap, then the conventions. All in per cent. */
-export function formatEvaluation(evaluation: Evaluation, options: { perClass?: boolean } = {}): string {
+export function formatEvaluation(
+  evaluation: Evaluation,
+  options: { perClass?: boolean; sweep?: boolean } = {},
+): string {
   const { detectors, openSet, closedMIoU, convention, tpr } = evaluation
   const at = Math.round(1000 * tpr) / 10
   const withOpen = detectors.some((detector) => detector.openSet !== undefined)
@@ -23,7 +37,13 @@ export function formatEvaluation(evaluation: Evaluation, options: { perClass?: b
     percent(fpr),
     ...(withOpen ? [percent(own?.openMIoU)] : []),
   ])
-  const head = ['detector', 'AP', 'AUROC', `FPR${at}`, ...(withOpen ? [`open-mIoU@${at}`] : [])]
+  const head = [
+    'detector',
+    'AP',
+    'AUROC',
+    `FPR${at} (${convention})`,
+    ...(withOpen ? [`open-mIoU@${at}`] : []),
+  ]
   const parts = [formatTable(head, rows)]
   if (openSet !== undefined) {
     parts.push(
@@ -40,16 +60,75 @@ export function formatEvaluation(evaluation: Evaluation, options: { perClass?: b
     ])
     parts.push(formatTable(['class', 'closed IoU', 'open IoU', 'gap'], classes))
   }
+  parts.push(...furtherTables(evaluation, options.sweep === true))
   const { positives = 0, negatives = 0, reason } = detectors[0] ?? {}
   const notes = [
     `${evaluation.images} images of ${evaluation.data}, ${positives} anomaly and ${negatives} inlier pixels.`,
-    `FPR by convention ${convention}.`,
+    `FPR by convention ${convention}: ${CONVENTIONS[convention]}.`,
     ...(withOpen
       ? [`open-mIoU@${at}: threshold of each row at TPR ${at} %, ${thresholdOrigin(evaluation)}.`]
       : []),
     ...(reason === undefined ? [] : [`Undefined values: ${reason}.`]),
   ]
   return [...parts, notes.map((note) => ` ${note}`).join('\n')].join('\n\n')
+}
+
+/** Tables of what was measured beside the detectors' metrics. */
+function furtherTables({ detectors }: Evaluation, withSweep: boolean): string[] {
+  const tables: string[] = []
+  const add = (head: readonly string[], rows: readonly (readonly string[])[]) => {
+    if (rows.length > 0) tables.push(formatTable(head, rows))
+  }
+  add(
+    ['means over images', 'AP', 'AUROC', 'FPR', 'AP, 0 without anomaly', 'FPR, 0 without anomaly'],
+    detectors.flatMap(({ detector, means }) => {
+      if (means === undefined) return []
+      const { withoutAnomalySkipped: skip, withoutAnomalyAsZero: zero } = means
+      return [
+        [
+          DETECTOR_TITLES[detector],
+          ...[skip.ap, skip.auroc, skip.fpr, zero.ap, zero.fpr].map((x) => percent(x)),
+        ],
+      ]
+    }),
+  )
+  add(
+    ['SMIYC', 'AP', 'FPR95', 'sIoU', 'PPV', 'F1*', 'threshold'],
+    detectors.flatMap(({ detector, smiyc }) => {
+      if (smiyc === undefined) return []
+      const { pixels, components } = smiyc
+      const values = [pixels.ap, pixels.fpr, components?.sIoU, components?.ppv, components?.f1].map((x) =>
+        percent(x),
+      )
+      return [[DETECTOR_TITLES[detector], ...values, components?.threshold?.toFixed(4) ?? '–']]
+    }),
+  )
+  add(
+    ['group', 'detector', 'AP', 'AUROC', 'FPR', 'found', 'rejected', 'images'],
+    detectors.flatMap(({ detector, breakdowns = [] }) =>
+      breakdowns.map(({ breakdown, group, ap, auroc, fpr, foundAnomalies, rejectedInliers, images }) => [
+        `${breakdown} ${group}`,
+        DETECTOR_TITLES[detector],
+        ...[ap, auroc, fpr, foundAnomalies, rejectedInliers].map((x) => percent(x)),
+        String(images),
+      ]),
+    ),
+  )
+  if (withSweep) {
+    add(
+      ['open-mIoU over TPR', 'TPR', 'threshold', 'open-mIoU', 'IoU of unknown'],
+      detectors.flatMap(({ detector, sweep = [] }) =>
+        sweep.map(({ tpr, threshold, openMIoU, unknownIoU }) => [
+          DETECTOR_TITLES[detector],
+          percent(tpr),
+          threshold.toFixed(4),
+          percent(openMIoU),
+          percent(unknownIoU),
+        ]),
+      ),
+    )
+  }
+  return tables
 }
 
 /** Evaluations on the same images as one table: one row a detector of each, all in per cent. */

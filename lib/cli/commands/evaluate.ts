@@ -1,8 +1,10 @@
 import type { Evaluation, EvaluationOptions } from '../../evaluation/evaluation.ts'
+import type { EvaluationFigures } from '../../report/evaluation-figures.ts'
 import { SCORE_NAMES, type ScoreName } from '../../scores.ts'
+import { breakdownsOf } from '../breakdowns.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { formatEvaluation } from '../evaluation-table.ts'
-import { choice, integer, number, scoreNames, text, toggle, type Values } from '../flags.ts'
+import { choice, integer, number, scoreNames, text, toggle, type Values, words } from '../flags.ts'
 import { MEASURING_FLAGS, MODEL_HELP, openTestData, withModel } from '../models.ts'
 import { UsageError } from '../usage-error.ts'
 
@@ -20,9 +22,14 @@ const FLAGS = {
   pasteNegatives: text('SPEC'),
   seed: integer(0, 2 ** 31 - 1, { default: 0 }),
   tpr: number(0, 1, { default: 0.95 }),
-  convention: choice(['a', 'b', 'c', 'e'], { default: 'a', placeholder: 'NAME' }),
+  convention: choice(['a', 'b', 'c', 'e', 'f'], { default: 'a', placeholder: 'NAME' }),
   absent: choice(['skip', 'zero'], { default: 'skip' }),
   perClass: toggle(),
+  sweep: toggle(),
+  smiyc: choice(['anomaly', 'obstacle'], { placeholder: 'TRACK' }),
+  by: words('NAMES'),
+  table: text('FILE'),
+  curves: text('DIR'),
   json: text('FILE'),
   csv: text('FILE'),
   ...MEASURING_FLAGS,
@@ -48,26 +55,33 @@ export const command = defineCommand({
     ['calibrateOn', 'all thresholds at --tpr on other images'],
     ['calibrateOnSelf', 'on the same images (where no threshold is known)'],
     ['tpr', 'TPR of FPR and of thresholds ({tpr}, paper)'],
-    ['convention', 'where FPR is read: a, b, c, e ({convention}, paper)'],
+    ['convention', 'where FPR is read: a, b, c, e, f ({convention}, paper)'],
     ['absent', 'classes that do not occur: left out, or 0 ({absent})'],
     ['pasteNegatives', 'paste one object into every image'],
     ['seed', 'of the pasted objects ({seed})'],
-    ['perClass', 'also a table of the classes'],
+    ['perClass,sweep', 'also a table of the classes; open-mIoU over TPR'],
+    ['smiyc', 'also SegmentMeIfYouCan: anomaly or obstacle'],
+    ['by,table', 'also by scene, size, class, or columns of a CSV'],
     ['json,csv', 'results ("-" = stdout); a line per image, detector'],
+    ['curves', 'PR, ROC and other figures: CSV, SVG, PNG'],
     ...MODEL_HELP,
   ],
   async run(options, _inputs, context) {
-    const evaluation = checkSources(options)
-      ? await evaluateCheckpoint(options, context)
-      : await evaluateFolders(options, context)
+    const fromModel = checkSources(options)
+    const { EvaluationFigures } = await import('../../report/evaluation-figures.ts')
+    const figures = new EvaluationFigures()
+    const evaluation = fromModel
+      ? await evaluateCheckpoint(options, context, figures)
+      : await evaluateFolders(options, context, figures)
     const { evaluationJson, writeEvaluation } = await import('../../evaluation/export.ts')
     const { ui } = context
     const { csv } = options
     const json = options.json === '-' ? undefined : options.json
     await writeEvaluation(evaluation, { ...(json && { json }), ...(csv && { csv }) })
     if (options.json === '-') ui.result(evaluationJson(evaluation))
-    else ui.result(formatEvaluation(evaluation, { perClass: options.perClass }))
-    const written = [json, csv].filter((path) => path !== undefined)
+    else ui.result(formatEvaluation(evaluation, { perClass: options.perClass, sweep: options.sweep }))
+    if (options.curves !== undefined) await figures.write(options.curves, evaluation, context.signal)
+    const written = [json, csv, options.curves].filter((path) => path !== undefined)
     if (written.length > 0) ui.note(`Written: ${written.join(', ')}`)
     return undefined
   },
@@ -103,7 +117,11 @@ function checkSources({
   return fromModel
 }
 
-async function evaluateCheckpoint(options: Options, context: CommandContext): Promise<Evaluation> {
+async function evaluateCheckpoint(
+  options: Options,
+  context: CommandContext,
+  figures: EvaluationFigures,
+): Promise<Evaluation> {
   const { calibrateModel, evaluateModel } = await import('../../evaluation/evaluate-model.ts')
   const { signal } = context
   const { pasteNegatives, seed, calibrateOn } = options
@@ -120,13 +138,12 @@ async function evaluateCheckpoint(options: Options, context: CommandContext): Pr
     }
     // The checkpoint's own threshold counts only where nothing else was asked for.
     if (calibrateOn !== undefined || options.calibrateOnSelf) model.threshold = null
+    const measured = await measuredOptions(options, data.classes, figures)
     return withProgress('evaluate', context, (onProgress) =>
       evaluateModel(model, data, {
-        ...passOptions(options),
+        ...measured,
         ...(thresholds && { thresholds }),
         ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
-        absent: options.absent,
-        perImage: options.csv !== undefined,
         signal,
         onProgress,
       }),
@@ -134,20 +151,49 @@ async function evaluateCheckpoint(options: Options, context: CommandContext): Pr
   })
 }
 
-async function evaluateFolders(options: Options, context: CommandContext): Promise<Evaluation> {
+async function evaluateFolders(
+  options: Options,
+  context: CommandContext,
+  figures: EvaluationFigures,
+): Promise<Evaluation> {
   const { evaluateImages } = await import('../../evaluation/evaluate-images.ts')
   const { openScores } = await import('../../evaluation/evaluate-scores.ts')
   const { scores, labels, classes, ignore } = options
   const found = await openScores({ scores: scores!, labels: labels!, ignore, ...(classes && { classes }) })
+  const measured = await measuredOptions(options, found.images.classes, figures)
   return withProgress('evaluate', context, (onProgress) =>
     evaluateImages(found.images, {
-      ...passOptions(options),
+      ...measured,
       detectors: found.detectors.filter((name) => options.detectors.includes(name)),
-      perImage: options.csv !== undefined,
       signal: context.signal,
       onProgress,
     }),
   )
+}
+
+/** TPRs of a sweep: where published curves have their points, and the one that thresholds are calibrated at. */
+function sweepRates(tpr: number): number[] {
+  const rates = Array.from({ length: 19 }, (_, i) => (i + 1) / 20)
+  return [...new Set([...rates, 0.99, ...(tpr < 1 ? [tpr] : [])])].sort((a, b) => a - b)
+}
+
+/** What is measured beside the metrics of every detector. */
+async function measuredOptions(
+  options: Options,
+  classes: readonly string[],
+  figures: EvaluationFigures,
+): Promise<EvaluationOptions> {
+  const { absent, csv, smiyc, sweep, tpr, by, table, curves } = options
+  const breakdowns = await breakdownsOf({ by, table }, classes)
+  return {
+    ...passOptions(options),
+    absent,
+    perImage: csv !== undefined,
+    ...(smiyc && { smiyc }),
+    ...((sweep || curves !== undefined) && { sweep: sweepRates(tpr) }),
+    ...(breakdowns.length > 0 && { breakdowns }),
+    ...(curves !== undefined && { onCurve: (...found) => figures.add(...found) }),
+  }
 }
 
 function passOptions({ detectors, tpr, convention }: Options) {
