@@ -9,7 +9,7 @@ export class ScoreTally {
   /** Images that an earlier run had finished. */
   resumed = 0
   skipped = 0
-  /** Pixels outside of the range of 16-bit maps. */
+  /** Pixels outside of the range of 16-bit maps, png16 and hdf5. */
   clamped = 0
   #pixels = 0
   readonly #timing = { read: 0, compute: 0, write: 0 }

@@ -1,171 +1,154 @@
-import { access } from 'node:fs/promises'
-import { join } from 'node:path'
-import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
-import { filesByStem } from '../data/datasets/list-files.ts'
-import { readLabelMap } from '../data/decode.ts'
-import { readJson } from '../data/read-bytes.ts'
 import { DenseHybridError } from '../errors.ts'
-import { SCORE_NAMES, type ScoreName } from '../scores.ts'
-import { checkInteger, checkOptionNames, invalid } from '../validate.ts'
-import { readScoreMap, SCORE_MAP_EXTENSIONS } from './readers/score-map.ts'
+import type { ScoreName } from '../scores.ts'
+import { type Tensor, tensor } from '../tensor.ts'
+import { readClassMap } from './readers/class-map.ts'
+import { applyLabelMapping, type LabelMapping } from './readers/label-mapping.ts'
+import type { StoredScoreMap } from './readers/map-values.ts'
+import { readStoredScoreMap } from './readers/score-map.ts'
+import { resizeBilinear } from './resize-maps.ts'
+import { checkScoreFolders, type ScoreFolders } from './score-folder-options.ts'
+import { type MatchedFiles, matchFolders, type Ranges, readRanges } from './score-folders.ts'
 import type { ScoredImages } from './scored-image.ts'
 
-/** Score maps and labels on disk. */
-export interface ScoreFolders {
-  /** What `Scorer` wrote (`<scores>/hybrid/…`, `scores.json`), or a folder of score maps: taken as `hybrid`. */
-  readonly scores: string
-  /** Label maps: PNG files with the names of the score maps. */
-  readonly labels: string
-  /**
-   * K: labels below it are known, K and UNKNOWN_LABEL are anomalies. Without it the labels are masks: 0 inlier,
-   * 1 anomaly.
-   */
-  readonly classes?: number
-  /** Label value of pixels that do not count. Default 255. */
-  readonly ignore?: number
-}
+export type { ScoreFolders } from './score-folder-options.ts'
 
 /**
- * Score maps of earlier runs with their labels, for `evaluateImages` and `calibrateImages`. Closed-set predictions are
- * not among them, so that there is no mIoU.
+ * Score maps of earlier runs with their labels, for `evaluateImages` and `calibrateImages`; with `predictions` also for
+ * mIoU and open-mIoU.
+ *
+ * Names of score maps and label maps are equal but for the extension, or for endings that benchmarks use
+ * (`<id>.hdf5` and `<id>_labels_semantic.png`, `<id>_anomaly.npy` and `<id>_labels.png`, `…_gtFine_labelIds.png`).
  *
  * @returns images, and the scores that the folder holds
- * @throws DenseHybridError INVALID_ARGUMENT; NOT_FOUND naming the missing folder or label map; EMPTY; while reading
- * also INVALID_FILE where a score map and its label map differ in size
+ * @throws DenseHybridError INVALID_ARGUMENT; NOT_FOUND naming the missing folder or files; EMPTY; while reading also
+ * INVALID_FILE where maps of an image differ in size, or a label or prediction is out of range
  */
 export async function openScores(
   folders: ScoreFolders,
 ): Promise<{ images: ScoredImages; detectors: ScoreName[] }> {
-  checkOptionNames('openScores', folders, ['scores', 'labels', 'classes', 'ignore'])
-  for (const name of ['scores', 'labels'] as const) {
-    if (typeof folders[name] !== 'string' || folders[name] === '')
-      throw invalid(name, 'a folder', folders[name])
-  }
-  const table = labelTable(folders)
-  const maps = await scoreMaps(folders.scores)
-  const labels = await filesByStem(folders.labels, { extensions: ['.png'] })
-  const detectors = [...maps.keys()]
-  const stems = [...maps.get(detectors[0])!.keys()]
-  checkComplete(folders, maps, labels, stems)
-  const ranges = await readRanges(folders.scores)
+  const { classNames, mapping } = await checkScoreFolders(folders)
+  const { scores, labels, predictions, partial = false } = folders
+  const files = await matchFolders({ scores, labels, predictions, partial })
+  const reader = new ImageReader(files, await readRanges(scores), folders, mapping, classNames.length)
   const images: ScoredImages = {
-    name: `${folders.scores} with ${folders.labels}`,
-    classes: [],
-    length: stems.length,
+    name: `${scores} with ${labels}`,
+    classes: predictions === undefined ? [] : classNames,
+    length: files.names.length,
     async pixelsPerImage() {
-      return (await readLabelMap(labels.get(stems[0])!)).data.length
+      return (await readClassMap(files.labels.get(files.names[0])!)).data.length
     },
-    async *read(scores, signal) {
-      for (const stem of stems) {
-        const path = labels.get(stem)!
-        const truth = await readLabelMap(path)
-        const read: Record<string, Float32Array> = {}
-        for (const score of scores) {
-          const file = maps.get(score)!.get(stem)!
-          const map = await readScoreMap(file, { range: ranges[score], signal })
-          if (map.shape.join() !== truth.shape.join()) throw sizeError(path, truth.shape, map.shape)
-          read[score] = map.data
-        }
-        const [height, width] = truth.shape
-        yield { id: stem, size: [height, width], labels: mapLabels(truth.data, table, path), scores: read }
-      }
+    async *read(names, signal) {
+      for (const image of files.names) yield await reader.read(image, names, signal)
     },
   }
-  return { images, detectors }
+  return { images, detectors: [...files.scores.keys()] }
 }
 
-/** Score files by score, then by stem. */
-async function scoreMaps(folder: string): Promise<Map<ScoreName, Map<string, string>>> {
-  const maps = new Map<ScoreName, Map<string, string>>()
-  for (const score of SCORE_NAMES) {
-    const exists = await access(join(folder, score)).then(
-      () => true,
-      () => false,
+/** Reads the maps of one image and brings them together. */
+class ImageReader {
+  readonly #files: MatchedFiles
+  readonly #ranges: Ranges
+  readonly #resize: boolean
+  readonly #mapping: LabelMapping
+  readonly #classes: number
+  /** The first map of each score that was read. */
+  readonly #first = new Map<ScoreName, { path: string; type: StoredScoreMap['type'] }>()
+
+  constructor(
+    files: MatchedFiles,
+    ranges: Ranges,
+    { resizeScores }: ScoreFolders,
+    mapping: LabelMapping,
+    classes: number,
+  ) {
+    this.#files = files
+    this.#ranges = ranges
+    this.#resize = resizeScores === 'bilinear'
+    this.#mapping = mapping
+    this.#classes = classes
+  }
+
+  async read(image: string, names: readonly ScoreName[], signal: AbortSignal | undefined) {
+    const labelPath = this.#files.labels.get(image)!
+    const truth = await readClassMap(labelPath, { signal })
+    const labels = applyLabelMapping(this.#mapping, truth.data, labelPath)
+    const scores: Record<string, Float32Array> = {}
+    for (const score of names) {
+      scores[score] = (await this.#readScore(score, image, truth, labelPath, signal)).data
+    }
+    const predictionPath = this.#files.predictions?.get(image)
+    const size = [truth.shape[0], truth.shape[1]] as const
+    if (predictionPath === undefined) return { id: image, size, labels, scores }
+    const closed = await readClassMap(predictionPath, { signal })
+    if (closed.shape.join() !== truth.shape.join()) {
+      throw sizeError(labelPath, truth, 'prediction', closed, 'Predictions must have the size of the label.')
+    }
+    checkPrediction(predictionPath, closed.data, this.#classes)
+    return { id: image, size, labels, closed: closed.data, scores }
+  }
+
+  async #readScore(
+    score: ScoreName,
+    image: string,
+    truth: Tensor<Uint8Array>,
+    labelPath: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Tensor> {
+    const path = this.#files.scores.get(score)!.get(image)!
+    const range = this.#ranges[score]
+    const { map, type } = await readStoredScoreMap(path, { range, signal })
+    if (range === undefined) this.#checkGrey(score, path, type)
+    if (map.shape.join() === truth.shape.join()) return map
+    if (!this.#resize) {
+      const hint =
+        'Score maps must have the size of the label. Re-run `score` without --max-side, or pass --resize-scores.'
+      throw sizeError(labelPath, truth, 'score map', map, hint)
+    }
+    const size = ({ shape }: { shape: readonly number[] }) => [shape[0], shape[1]] as const
+    return tensor(resizeBilinear(map.data, size(map), size(truth)), truth.shape)
+  }
+
+  /** Grey values of 8 and 16 bit are on different scales where no range says what they stand for. */
+  #checkGrey(score: ScoreName, path: string, type: StoredScoreMap['type']): void {
+    const first = this.#first.get(score) ?? { path, type }
+    this.#first.set(score, first)
+    if (type === first.type || !type.startsWith('grey')) return
+    throw new DenseHybridError(
+      'INVALID_FILE',
+      `${first.path} is a PNG of ${first.type.slice(4)} bit but ${path} is one of ${type.slice(4)} bit.`,
+      {
+        hint: 'Without scores.json grey values are the scores: write all maps with the same number of bits.',
+      },
     )
-    if (!exists) continue
-    const files = await filesByStem(join(folder, score), { extensions: SCORE_MAP_EXTENSIONS })
-    if (files.size > 0) maps.set(score, files)
-  }
-  if (maps.size > 0) return maps
-  const files = await filesByStem(folder, { extensions: SCORE_MAP_EXTENSIONS })
-  if (files.size === 0) {
-    throw new DenseHybridError('EMPTY', `${folder} holds no score maps.`, {
-      hint: 'Score maps are .npy or grey .png files, as `densehybrid score --format npy` writes them.',
-    })
-  }
-  return new Map([['hybrid', files]])
-}
-
-function checkComplete(
-  folders: ScoreFolders,
-  maps: ReadonlyMap<ScoreName, ReadonlyMap<string, string>>,
-  labels: ReadonlyMap<string, string>,
-  stems: readonly string[],
-): void {
-  for (const stem of stems) {
-    if (!labels.has(stem)) {
-      throw new DenseHybridError('NOT_FOUND', `${join(folders.labels, `${stem}.png`)} does not exist.`, {
-        hint: 'Every score map needs a label map of the same name.',
-      })
-    }
-    for (const [score, files] of maps) {
-      if (files.has(stem)) continue
-      throw new DenseHybridError(
-        'NOT_FOUND',
-        `${join(folders.scores, score)} has no score map for ${stem}.`,
-        {
-          hint: 'All scores must be there for the same images: run `densehybrid score` again.',
-        },
-      )
-    }
   }
 }
 
-/** The ranges of 16-bit maps, by score, from scores.json. */
-async function readRanges(folder: string): Promise<Record<string, { min: number; max: number }>> {
-  try {
-    const { ranges } = (await readJson(join(folder, 'scores.json'))) as {
-      ranges?: Record<string, { min: number; max: number }>
-    }
-    return ranges ?? {}
-  } catch (error) {
-    if (error instanceof DenseHybridError && error.code === 'NOT_FOUND') return {}
-    throw error
-  }
-}
-
-/** Label by value of a label map; −1 for values that mean nothing. */
-function labelTable({ classes, ignore = IGNORE_LABEL }: ScoreFolders): Int16Array {
-  checkInteger('ignore', ignore, 0, 255)
-  if (classes !== undefined) checkInteger('classes', classes, 1, 253)
-  const table = new Int16Array(256).fill(-1)
-  const known = classes ?? 1
-  for (let label = 0; label < known; label++) table[label] = 0
-  table[known] = UNKNOWN_LABEL
-  table[UNKNOWN_LABEL] = UNKNOWN_LABEL
-  table[ignore] = IGNORE_LABEL
-  return table
-}
-
-function mapLabels(values: Uint8Array, table: Int16Array, path: string): Uint8Array {
-  const bad = values.findIndex((value) => table[value] < 0)
-  if (bad < 0) return values.map((value) => table[value])
+function checkPrediction(path: string, closed: Uint8Array, classes: number): void {
+  const first = closed.find((label) => label >= classes)
+  if (first === undefined) return
+  const count = closed.reduce((sum, label) => sum + (label >= classes ? 1 : 0), 0)
   throw new DenseHybridError(
     'INVALID_FILE',
-    `${path} has the label ${values[bad]}, which means nothing here.`,
+    `${path} is no closed-set prediction of ${classes} classes: ${count} of ${closed.length} pixels are ${classes} or more (first: ${first}).`,
     {
-      hint: 'Give the number of known classes (--classes) and the value to ignore (--ignore).',
+      hint:
+        'The labels that `densehybrid score` writes mark unknown pixels with K: score once more with ' +
+        '--threshold none for closed-set labels, or give the right number of classes.',
     },
   )
 }
 
-function sizeError(path: string, label: readonly number[], score: readonly number[]): DenseHybridError {
-  const size = ([height, width]: readonly number[]) => `${width}×${height}`
+function sizeError(
+  labelPath: string,
+  label: { readonly shape: readonly number[] },
+  what: string,
+  other: { readonly shape: readonly number[] },
+  hint: string,
+): DenseHybridError {
+  const size = ({ shape: [height, width] }: { readonly shape: readonly number[] }) => `${width}×${height}`
   return new DenseHybridError(
     'INVALID_FILE',
-    `${path} is ${size(label)} but its score map is ${size(score)}.`,
-    {
-      hint: 'Score maps must have the size of the label. Re-run `score` without --max-side.',
-    },
+    `${labelPath} is ${size(label)} but its ${what} is ${size(other)}.`,
+    { hint },
   )
 }

@@ -5,13 +5,14 @@ import { checkInteger, checkNumber, checkOneOf, checkOptionNames, invalid } from
 /**
  * - `npy` score maps as float32 (exact)
  * - `png16` score maps as 16-bit grey of a fixed range, see `scores.json`
+ * - `hdf5` score maps as float16, as SegmentMeIfYouCan takes them, see `writeHdf5`
  * - `labels` open-set labels as 8-bit PNG, K = unknown
  * - `overlay` panels image | closed-set | hybrid score | open-set
  */
-export type ScoreFormat = 'png16' | 'npy' | 'overlay' | 'labels'
+export type ScoreFormat = 'png16' | 'npy' | 'hdf5' | 'overlay' | 'labels'
 
 /** The formats by name, for validation and help texts. */
-export const SCORE_FORMATS: readonly ScoreFormat[] = ['png16', 'npy', 'overlay', 'labels']
+export const SCORE_FORMATS: readonly ScoreFormat[] = ['png16', 'npy', 'hdf5', 'overlay', 'labels']
 
 /** Options of {@link Scorer}. */
 export interface ScorerOptions {

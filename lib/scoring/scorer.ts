@@ -20,12 +20,12 @@ export interface ScoreResult {
   readonly reason?: string
   /** An earlier run had finished it. */
   readonly resumed?: boolean
-  /** Files by kind: labels, overlay, npy/<score>, png16/<score>. */
+  /** Files by kind: labels, overlay, npy/<score>, png16/<score>, hdf5/<score>. */
   readonly outputs: Readonly<Record<string, string>>
   /** Size of the results in pixels. */
   readonly height?: number
   readonly width?: number
-  /** Pixels outside of the range of `png16`, over all scores. */
+  /** Pixels outside of the range of `png16` or `hdf5`, over all scores. */
   readonly clamped?: number
   /** From the start of reading to the last file, milliseconds. */
   readonly ms: number

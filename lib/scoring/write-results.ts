@@ -3,6 +3,7 @@ import type { ScoreName } from '../binding/native.ts'
 import type { Tensor } from '../tensor.ts'
 import type { ScoredMaps } from './score-image.ts'
 import type { ResolvedScorerOptions } from './scorer-options.ts'
+import { writeHdf5 } from './writers/hdf5.ts'
 import { writeLabels } from './writers/labels.ts'
 import { writeNpy } from './writers/npy.ts'
 import { writeOverlay } from './writers/overlay.ts'
@@ -23,7 +24,7 @@ export async function writeRanges(out: string, scores: readonly ScoreName[], cla
  * Writes the results of one image in all formats.
  *
  * @param name path of the results inside of the folder of their kind, without extension
- * @returns the files by kind, and the number of pixels outside of the range of `png16`
+ * @returns the files by kind, and the number of pixels outside of the range of `png16` or `hdf5`
  */
 export async function writeResults(
   name: string,
@@ -41,6 +42,8 @@ export async function writeResults(
   let clamped = 0
   for (const score of options.scores) {
     if (formats.includes('npy')) await writeNpy(place(`npy/${score}`, score, 'npy'), scores[score])
+    if (formats.includes('hdf5'))
+      clamped += await writeHdf5(place(`hdf5/${score}`, score, 'hdf5'), scores[score])
     if (!formats.includes('png16')) continue
     const range = scoreRange(score, classes.length)
     clamped += await writePng16(place(`png16/${score}`, score, 'png'), scores[score], range)

@@ -101,7 +101,7 @@ const BAD_FLAGS: [args: string[], line: string][] = [
   [['train', '--option', 'padding'], 'expected NAME=VALUE for --option but received "padding"'],
   [
     ['score', '--format', 'npz'],
-    'expected some of png16,npy,overlay,labels for --format but received "npz". Did you mean npy?',
+    'expected some of png16,npy,hdf5,overlay,labels for --format but received "npz". Did you mean npy?',
   ],
   [
     ['score', '--threshold', 'nine'],

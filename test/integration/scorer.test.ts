@@ -4,6 +4,8 @@ import { expect } from 'chai'
 import { parse } from 'npyjs'
 import sharp from 'sharp'
 import { readImage, readLabelMap, writeImage } from '../../lib/data/decode.ts'
+import { readScoreMap } from '../../lib/evaluation/readers/score-map.ts'
+import { narrowToHalf, widenHalf } from '../../lib/float16.ts'
 import { type ScoreResult, Scorer } from '../../lib/scoring/scorer.ts'
 import type { ScorerOptions } from '../../lib/scoring/scorer-options.ts'
 import { insideOf, Segmenter } from '../../lib/segmenter.ts'
@@ -51,6 +53,17 @@ describe('Scorer', function () {
     const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)
     return parse(buffer as ArrayBuffer) as unknown as { data: Float32Array; shape: number[] }
   }
+
+  it('writes HDF5 maps that hold the scores as float16', async () => {
+    const [{ path, outputs, height, width, clamped }] = await score({ formats: ['hdf5'] }, [inputs[0]])
+    expect(clamped).to.equal(0)
+    expect(outputs['hdf5/hybrid']).to.match(/out\/hybrid\/.*\.hdf5$/)
+    const { data, shape } = await readScoreMap(outputs['hdf5/hybrid'])
+    expect(shape).to.deep.equal([height, width])
+    const { scores } = await model.segment(await readImage(path))
+    const { bits } = await narrowToHalf(scores.hybrid.data)
+    expect([...data]).to.deep.equal([...widenHalf(bits)])
+  })
 
   it('writes what segment gives, for every image, in order, without collisions', async () => {
     const results = await score({

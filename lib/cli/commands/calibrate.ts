@@ -3,8 +3,11 @@ import type { ThresholdConvention } from '../../evaluation/operating-point.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { choice, integer, number, text, toggle } from '../flags.ts'
 import { MEASURING_FLAGS, MODEL_HELP, openTestData, withModel } from '../models.ts'
+import { SCORE_FOLDER_FLAGS, SCORE_FOLDER_HELP, scoreFolders } from '../score-folders.ts'
 import { percent } from '../ui.ts'
 import { UsageError } from '../usage-error.ts'
+
+const { predictions: _, ...CALIBRATION_FOLDER_FLAGS } = SCORE_FOLDER_FLAGS
 
 /** The command `calibrate`. */
 export const command = defineCommand({
@@ -21,8 +24,7 @@ export const command = defineCommand({
     data: text('SPEC'),
     scores: text('DIR'),
     labels: text('DIR'),
-    classes: integer(1, 253),
-    ignore: integer(0, 255, { default: 255 }),
+    ...CALIBRATION_FOLDER_FLAGS,
     tpr: number(0, 1, { default: 0.95 }),
     convention: choice(['a', 'b', 'c', 'e', 'f'], { default: 'a', placeholder: 'NAME' }),
     fpr: number(0, 1, { placeholder: 'X' }),
@@ -38,7 +40,7 @@ export const command = defineCommand({
     ['pasteNegatives', 'paste one object into every image'],
     ['seed', 'of the pasted objects ({seed})'],
     ['scores,labels', 'instead: score maps, label maps of the same names'],
-    ['classes,ignore', 'in --labels: known classes (masks), to ignore ({ignore})'],
+    ...SCORE_FOLDER_HELP.filter(([names]) => !names.startsWith('predictions')),
     ['tpr', 'share of anomaly pixels to find ({tpr}, paper)'],
     ['convention', 'where that TPR is read: a, b, c, e, f ({convention}, paper)'],
     ['fpr', 'instead: the lowest threshold with at most this FPR'],
@@ -74,8 +76,11 @@ interface Options {
   data?: string
   scores?: string
   labels?: string
-  classes?: number
-  ignore: number
+  classes: number | undefined
+  ignore: number | undefined
+  mapping: string | undefined
+  resizeScores: boolean
+  partial: boolean
   tpr: number
   convention: ThresholdConvention
   fpr?: number
@@ -132,13 +137,7 @@ async function calibrateScores(options: Options, context: CommandContext): Promi
   const { calibrateImages } = await import('../../evaluation/calibrate-images.ts')
   const { openScores } = await import('../../evaluation/evaluate-scores.ts')
   const { ui, signal } = context
-  const { classes, ignore } = options
-  const { images, detectors } = await openScores({
-    scores: options.scores!,
-    labels: options.labels!,
-    ...(classes === undefined ? {} : { classes }),
-    ignore,
-  })
+  const { images, detectors } = await openScores(scoreFolders({ ...options, predictions: undefined }))
   if (!detectors.includes('hybrid')) {
     throw new UsageError(
       `expected hybrid score maps in --scores ${options.scores} but found ${detectors.join(', ')}`,

@@ -6,6 +6,7 @@ import { type CommandContext, defineCommand } from '../command.ts'
 import { formatEvaluation } from '../evaluation-table.ts'
 import { choice, integer, number, scoreNames, text, toggle, type Values, words } from '../flags.ts'
 import { MEASURING_FLAGS, MODEL_HELP, openTestData, withModel } from '../models.ts'
+import { checkNoFolderFlags, SCORE_FOLDER_FLAGS, SCORE_FOLDER_HELP, scoreFolders } from '../score-folders.ts'
 import { UsageError } from '../usage-error.ts'
 
 const FLAGS = {
@@ -13,8 +14,7 @@ const FLAGS = {
   data: text('SPEC'),
   scores: text('DIR'),
   labels: text('DIR'),
-  classes: integer(1, 253),
-  ignore: integer(0, 255, { default: 255 }),
+  ...SCORE_FOLDER_FLAGS,
   detectors: scoreNames(SCORE_NAMES),
   threshold: number(-Infinity, Infinity, { placeholder: 'T' }),
   calibrateOn: text('SPEC'),
@@ -41,24 +41,21 @@ export const command = defineCommand({
   summary: 'All metrics: AP, AUROC, FPR of every detector; mIoU, open-mIoU.',
   usage: '--model CKPT --data SPEC | --scores DIR --labels DIR',
   examples: [
-    'evaluate --model m.safetensors --data "camvid:CamVid?split=test" \\',
-    '    --calibrate-on "camvid:CamVid?split=val" --json metrics.json',
+    'evaluate --model m.safetensors --data "camvid:CamVid?split=test"',
     'evaluate --scores scores/ --labels gt/ --classes 19',
   ],
   flags: FLAGS,
   help: [
     ['model,data', 'anomalies are classes it does not know, or masks'],
     ['scores,labels', 'instead: score maps, label maps of the same names'],
-    ['classes,ignore', 'in --labels: known classes (masks), to ignore ({ignore})'],
-    ['detectors', 'of hybrid, discriminative, generative, max-softmax, max-logit, entropy (all)'],
+    ...SCORE_FOLDER_HELP,
+    ['detectors', 'some of the six scores, e.g. hybrid,entropy (all)'],
     ['threshold', 'of s_H for open-mIoU; or:'],
     ['calibrateOn', 'all thresholds at --tpr on other images'],
     ['calibrateOnSelf', 'on the same images (where no threshold is known)'],
-    ['tpr', 'TPR of FPR and of thresholds ({tpr}, paper)'],
-    ['convention', 'where FPR is read: a, b, c, e, f ({convention}, paper)'],
+    ['tpr,convention', 'of FPR and thresholds ({tpr}); a, b, c, e, f ({convention})'],
     ['absent', 'classes that do not occur: left out, or 0 ({absent})'],
-    ['pasteNegatives', 'paste one object into every image'],
-    ['seed', 'of the pasted objects ({seed})'],
+    ['pasteNegatives,seed', 'paste an object into every image; of all draws ({seed})'],
     ['perClass,sweep', 'also a table of the classes; open-mIoU over TPR'],
     ['smiyc', 'also SegmentMeIfYouCan: anomaly or obstacle'],
     ['by,table', 'also by scene, size, class, or columns of a CSV'],
@@ -90,15 +87,8 @@ export const command = defineCommand({
 type Options = Values<typeof FLAGS>
 
 /** Either model and data, or scores and labels; at most one source of thresholds. */
-function checkSources({
-  model,
-  data,
-  scores,
-  labels,
-  threshold,
-  calibrateOn,
-  calibrateOnSelf,
-}: Options): boolean {
+function checkSources(options: Options): boolean {
+  const { model, data, scores, labels, threshold, calibrateOn, calibrateOnSelf } = options
   const fromModel = model !== undefined && data !== undefined && scores === undefined && labels === undefined
   const fromScores = scores !== undefined && labels !== undefined && data === undefined && model === undefined
   if (!fromModel && !fromScores) {
@@ -109,9 +99,10 @@ function checkSources({
     '--calibrate-on': calibrateOn,
     '--calibrate-on-self': calibrateOnSelf || undefined,
   }
+  if (fromModel) checkNoFolderFlags(options)
   const given = Object.entries(chosen).flatMap(([name, value]) => (value === undefined ? [] : [name]))
   if (given.length > 1) throw new UsageError(`${given.join(' and ')} exclude each other`)
-  if (fromScores && given.length > 0) {
+  if (fromScores && (calibrateOn !== undefined || (given.length > 0 && options.predictions === undefined))) {
     throw new UsageError(`${given[0]} needs --model: score maps hold no classes to compute an open-mIoU of`)
   }
   return fromModel
@@ -158,12 +149,12 @@ async function evaluateFolders(
 ): Promise<Evaluation> {
   const { evaluateImages } = await import('../../evaluation/evaluate-images.ts')
   const { openScores } = await import('../../evaluation/evaluate-scores.ts')
-  const { scores, labels, classes, ignore } = options
-  const found = await openScores({ scores: scores!, labels: labels!, ignore, ...(classes && { classes }) })
+  const found = await openScores(scoreFolders(options))
   const measured = await measuredOptions(options, found.images.classes, figures)
   return withProgress('evaluate', context, (onProgress) =>
     evaluateImages(found.images, {
       ...measured,
+      ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
       detectors: found.detectors.filter((name) => options.detectors.includes(name)),
       signal: context.signal,
       onProgress,

@@ -40,7 +40,7 @@ export const command = defineCommand({
   help: [
     ['model', 'checkpoint'],
     ['out', 'folder of the results'],
-    ['format', 'of png16, npy, labels, overlay ({format})'],
+    ['format', 'of png16, npy, hdf5, labels, overlay ({format})'],
     ['scores', 'of hybrid, discriminative, generative, max-softmax, max-logit, entropy ({scores})'],
     ['threshold', "of s_H in labels: a number, none (the checkpoint's)"],
     ['maxSide', 'reduce larger images to this many pixels a side'],
@@ -74,7 +74,8 @@ export const command = defineCommand({
     const { done, resumed, skipped, clamped } = tally
     if (options.json) ui.json({ out, ...tally.toJSON() })
     else ui.result(`${done} images scored${resumed > 0 ? ` (${resumed} of them before)` : ''}: ${out}`)
-    if (clamped > 0) ui.warn(`${clamped} pixels were outside of the range of png16; npy is exact`)
+    const formats = options.format.filter((format) => format === 'png16' || format === 'hdf5').join(' or ')
+    if (clamped > 0) ui.warn(`${clamped} pixels were outside of the range of ${formats}; npy is exact`)
     if (skipped === 0) return EXIT.done
     const verb = skipped === 1 ? 'input was' : 'inputs were'
     ui.note(`${skipped} ${verb} skipped, see ${join(out, SKIPPED_FILE)}`, { always: true })
