@@ -9,7 +9,7 @@ import { evaluateImages } from './evaluate-images.ts'
 import type { Evaluation, EvaluationOptions } from './evaluation.ts'
 import { scoredByModel } from './scored-image.ts'
 
-const PASS_OPTIONS = ['detectors', 'tpr', 'convention', 'memory', 'signal', 'onProgress']
+const PASS_OPTIONS = ['detectors', 'tpr', 'convention', 'memory', 'signal', 'onProgress'] as const
 const EVALUATION_OPTIONS = [
   ...PASS_OPTIONS,
   'thresholds',
@@ -17,8 +17,10 @@ const EVALUATION_OPTIONS = [
   'absent',
   'perImage',
   'sweep',
+  'smiyc',
+  'breakdowns',
   'onCurve',
-]
+] as const satisfies readonly (keyof EvaluationOptions | (typeof PASS_OPTIONS)[number])[]
 
 /**
  * All metrics of a model on a data set: AP, AUROC and FPR of every detector, and, where the data set has classes,
