@@ -45,8 +45,8 @@ export type {
   Evaluation,
   EvaluationOptions,
   ImageResult,
+  OpenMIoUPoint,
   OperatingResult,
-  SweepPoint,
 } from './evaluation/evaluation.ts'
 export { OpenSetMetrics, type OpenSetMetricsOptions, type OpenSetResult } from './evaluation/open-set.ts'
 export { FPR_CONVENTIONS, type FprConvention } from './evaluation/operating-point.ts'

@@ -118,9 +118,9 @@ function furtherTables({ detectors }: Evaluation, withSweep: boolean): string[] 
     add(
       ['open-mIoU over TPR', 'TPR', 'threshold', 'open-mIoU', 'IoU of unknown'],
       detectors.flatMap(({ detector, sweep = [] }) =>
-        sweep.map(({ tpr, threshold, openMIoU, unknownIoU }) => [
+        sweep.map(({ targetTpr, threshold, openMIoU, unknownIoU }) => [
           DETECTOR_TITLES[detector],
-          percent(tpr),
+          percent(targetTpr),
           threshold.toFixed(4),
           percent(openMIoU),
           percent(unknownIoU),

@@ -14,7 +14,7 @@ import {
 /**
  * What a threshold is calibrated for:
  *
- * - `{ tpr, convention }` a TPR in (0, 1] (default 0.95), by convention `a`, `b`, `c` or `e` (default `a`)
+ * - `{ tpr, convention }` a TPR in (0, 1] (default 0.95), by convention `a`, `b`, `c`, `e` or `f` (default `a`)
  * - `{ fpr }` the lowest threshold whose FPR is at most `fpr`, in [0, 1)
  * - `'best-f1'` the highest F1 = 2tp / (2tp + fp + fn); of equals the highest threshold
  */
@@ -89,7 +89,7 @@ function chooserOf(target: CalibrationTarget): (curve: ThresholdCurve) => Choice
   if ((convention as FprConvention) === 'd') {
     throw invalid(
       'target.convention',
-      'a, b, c or e',
+      'a, b, c, e or f',
       convention,
       'Convention d interpolates an FPR and names no threshold.',
     )

@@ -25,6 +25,13 @@ export interface ConfusionResult {
   readonly iou: number[]
   /** Mean of the IoUs that are not NaN; NaN where all are. */
   readonly meanIoU: number
+  /**
+   * F1 per class, 2TP / (2TP + FP + FN), in (0, 1]; NaN for an ignored class and where TP is 0: precision and recall
+   * are then 0 or undefined, and their harmonic mean is not defined.
+   */
+  readonly f1: number[]
+  /** Youden's J per class, TP / (TP + FN) + TN / (TN + FP) − 1, in [−1, 1]; NaN where a denominator is 0. */
+  readonly youden: number[]
   /** counts[target][prediction], as added: rows and columns of ignored classes are still in. */
   readonly matrix: number[][]
   /** Number of pixels counted in `matrix`. */
@@ -146,20 +153,7 @@ export class ConfusionMatrix {
 
   /** IoU per class; NaN for ignored classes and for those in neither target nor prediction. */
   iou(): number[] {
-    return this.#perClass(({ tp, fp, fn }) => tp / (tp + fp + fn))
-  }
-
-  /**
-   * F1 per class, the harmonic mean of precision and recall. As in DenseHybrid's own evaluation it is NaN, not 0, for a
-   * class without a true positive, which a mean over classes then leaves out.
-   */
-  f1(): number[] {
-    return this.#perClass(({ tp, fp, fn }) => (tp === 0 ? Number.NaN : (2 * tp) / (2 * tp + fp + fn)))
-  }
-
-  /** Youden's J = TPR + TNR − 1 per class; NaN for ignored classes and for those without target or with nothing else. */
-  youden(): number[] {
-    return this.#perClass(({ tp, fp, fn, tn }) => tp / (tp + fn) + tn / (tn + fp) - 1)
+    return classTallies(this.#counts, this.n, this.ignore).map(iouOf)
   }
 
   /** Mean of the IoUs that are not NaN; NaN where all are. */
@@ -167,13 +161,22 @@ export class ConfusionMatrix {
     return meanSkippingNaN(this.iou())
   }
 
-  /** IoUs, their mean, and the counts as added. */
+  /** IoUs, their mean, F1, Youden's J, and the counts as added. */
   result(): ConfusionResult {
     const { n } = this
     const matrix = Array.from({ length: n }, (_, k) => [...this.#counts.subarray(k * n, (k + 1) * n)])
     const pixels = this.#counts.reduce((sum, count) => sum + count, 0)
-    const iou = this.iou()
-    return { iou, meanIoU: meanSkippingNaN(iou), matrix, pixels, skipped: this.#skipped }
+    const tallies = classTallies(this.#counts, n, this.ignore)
+    const iou = tallies.map(iouOf)
+    return {
+      iou,
+      meanIoU: meanSkippingNaN(iou),
+      f1: tallies.map(f1Of),
+      youden: tallies.map(youdenOf),
+      matrix,
+      pixels,
+      skipped: this.#skipped,
+    }
   }
 
   toJSON(): ConfusionMatrixJson {
@@ -210,23 +213,6 @@ export class ConfusionMatrix {
     return matrix
   }
 
-  /** A value of each class, one against all others that are counted; NaN for ignored classes. */
-  #perClass(value: (counts: { tp: number; fp: number; fn: number; tn: number }) => number): number[] {
-    const { n } = this
-    const counted = Array.from({ length: n }, (_, k) => !this.ignore.includes(k))
-    const at = (target: number, prediction: number) =>
-      counted[target] && counted[prediction] ? this.#counts[target * n + prediction] : 0
-    const classes = Array.from({ length: n }, (_, k) => k)
-    const total = classes.reduce((sum, t) => sum + classes.reduce((row, p) => row + at(t, p), 0), 0)
-    return classes.map((k) => {
-      if (!counted[k]) return Number.NaN
-      const tp = at(k, k)
-      const fn = classes.reduce((sum, p) => sum + at(k, p), 0) - tp
-      const fp = classes.reduce((sum, t) => sum + at(t, k), 0) - tp
-      return value({ tp, fp, fn, tn: total - tp - fp - fn })
-    })
-  }
-
   #outOfRange(
     label: number,
     predicted: number,
@@ -247,6 +233,49 @@ export class ConfusionMatrix {
       },
     )
   }
+}
+
+/** One class against all others, in pixels; NaN throughout for an ignored class. */
+export interface ClassTally {
+  readonly tp: number
+  readonly fp: number
+  readonly fn: number
+  readonly tn: number
+}
+
+/** The tally of every class of an n×n matrix [target][prediction]; rows and columns of `ignore` take no part. */
+export function classTallies(counts: Float64Array, n: number, ignore: readonly number[]): ClassTally[] {
+  const counted = Array.from({ length: n }, (_, k) => !ignore.includes(k))
+  const rows = new Float64Array(n)
+  const columns = new Float64Array(n)
+  let total = 0
+  for (let k = 0; k < n; k++) {
+    for (let j = 0; j < n; j++) {
+      if (!counted[k] || !counted[j]) continue
+      const count = counts[k * n + j]
+      rows[k] += count
+      columns[j] += count
+      total += count
+    }
+  }
+  return counted.map((isCounted, k) => {
+    if (!isCounted) return { tp: Number.NaN, fp: Number.NaN, fn: Number.NaN, tn: Number.NaN }
+    const tp = counts[k * n + k]
+    return { tp, fp: columns[k] - tp, fn: rows[k] - tp, tn: total - rows[k] - columns[k] + tp }
+  })
+}
+
+/** TP / (TP + FP + FN); NaN where the class is in neither target nor prediction. */
+export function iouOf({ tp, fp, fn }: ClassTally): number {
+  return tp / (tp + fp + fn)
+}
+
+function f1Of({ tp, fp, fn }: ClassTally): number {
+  return tp === 0 ? Number.NaN : (2 * tp) / (2 * tp + fp + fn)
+}
+
+function youdenOf({ tp, fp, fn, tn }: ClassTally): number {
+  return tp / (tp + fn) + tn / (tn + fp) - 1
 }
 
 /** Mean of the values that are not NaN; NaN where all are. */

@@ -3,7 +3,7 @@ import type { AnomalyResult } from './anomaly.ts'
 import type { Breakdown, BreakdownRow } from './breakdown.ts'
 import type { ThresholdCurve } from './curve.ts'
 import type { OpenSetResult } from './open-set.ts'
-import type { OpenSetPoint } from './open-set-sweep.ts'
+import type { SweepPoint } from './open-set-sweep.ts'
 import type { FprConvention } from './operating-point.ts'
 import type { PassOptions } from './passes.ts'
 import type { ImageAnomalyResult, ImageMeans } from './per-image.ts'
@@ -46,7 +46,7 @@ export interface DetectorResult extends AnomalyResult {
   /** By the rules of SegmentMeIfYouCan; absent unless asked for. */
   readonly smiyc?: SmiycResult
   /** Open-mIoU over TPR; absent unless asked for, and without class labels. */
-  readonly sweep?: readonly SweepPoint[]
+  readonly sweep?: readonly OpenMIoUPoint[]
 }
 
 /** The leaderboard's metrics of SegmentMeIfYouCan. */
@@ -61,9 +61,12 @@ export interface SmiycResult {
 }
 
 /** Open-set segmentation at the threshold of one TPR. */
-export interface SweepPoint extends OpenSetPoint {
-  /** The TPR that was asked for. */
-  readonly tpr: number
+export interface OpenMIoUPoint
+  extends Pick<SweepPoint, 'threshold' | 'tpr' | 'fpr' | 'openMIoU' | 'unknownIoU'> {
+  /** The TPR that the threshold was calibrated for, by score ≥ threshold. */
+  readonly targetTpr: number
+  /** Open-IoU of every known class; NaN where absent. */
+  readonly perClass: readonly number[]
 }
 
 /** Open-set segmentation at one threshold. */

@@ -1,51 +1,59 @@
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
 import { DenseHybridError } from '../errors.ts'
-import { checkOneOf, checkOptionNames, invalid } from '../validate.ts'
-import { ConfusionMatrix } from './confusion.ts'
-import { classNames, meanOverClasses } from './open-set.ts'
+import { checkOptionNames, invalid } from '../validate.ts'
+import { OpenSetMetrics, type OpenSetMetricsOptions, type OpenSetResult } from './open-set.ts'
+import { firstIndex } from './operating-point.ts'
 import { checkPixels, checkSameSize, imageText, type Pixels } from './pixels.ts'
 
 /** Options of {@link OpenSetSweep}. */
-export interface OpenSetSweepOptions {
-  /** Names of the K known classes, or K. */
-  readonly classes: number | readonly string[]
-  /** Thresholds of the score, at least one; any order. */
+export interface OpenSetSweepOptions extends Omit<OpenSetMetricsOptions, 'strict'> {
+  /** Thresholds in any order; −Infinity and Infinity are allowed, NaN is not. */
   readonly thresholds: readonly number[]
-  /** A known class in neither truth nor prediction: left out of the mean, or counted as IoU 0. Default `skip`. */
-  readonly absent?: 'skip' | 'zero'
 }
 
-/** One image of a sweep; all of one size. */
-export interface SweepImage {
-  /** Truth: 0 … K−1, UNKNOWN_LABEL, IGNORE_LABEL. */
+/** One image of a sweep; all H×W or flat, of one size. */
+export interface SweptImage {
+  /** Truth: 0 … K−1, UNKNOWN_LABEL (254) for anomalies, IGNORE_LABEL (255). */
   readonly labels: Pixels<Uint8Array>
-  /** Closed-set prediction: 0 … K−1. */
+  /** Closed-set prediction: 0 … K−1; not looked at where the truth is ignored. */
   readonly closed: Pixels<Uint8Array>
-  /** Larger = more anomalous. */
+  /** Larger = more anomalous; may be NaN where the truth is ignored. */
   readonly scores: Pixels<Float32Array>
 }
 
-/** Open-set segmentation at one threshold: pixels with score > threshold are unknown. */
-export interface OpenSetPoint {
+/** Open-set segmentation at one threshold. */
+export interface SweepPoint extends OpenSetResult {
+  /** Pixels with score > threshold are unknown. */
   readonly threshold: number
-  /** Mean Open-IoU over the known classes; NaN where no pixel has one. */
-  readonly openMIoU: number
-  /** IoU of the unknown class. */
-  readonly unknownIoU: number
-  /** Open-IoU of every known class; NaN where absent. */
-  readonly perClass: readonly number[]
+  /** Share of the anomaly pixels with score > threshold; NaN without anomaly pixels. */
+  readonly tpr: number
+  /** Share of the pixels of known classes with score > threshold; NaN without such pixels. */
+  readonly fpr: number
 }
 
+/** More counters than this would take over 1 GB. */
+const MAX_COUNTERS = 2 ** 27
+
 /**
- * Open-mIoU at many thresholds from one pass: every pixel is counted by truth, closed-set prediction and the number of
- * thresholds below its score. The values are those of OpenSetMetrics with `open = score > threshold ? K : closed`.
+ * Open-set segmentation at many thresholds τ from one pass over the images. At each of them the result is that of
+ * {@link OpenSetMetrics} with the open-set prediction `score > τ ? K : closed`.
+ *
+ * @example
+ * const sweep = new OpenSetSweep({ classes: ['road', 'car'], thresholds: [0, 1] })
+ * sweep.add({
+ *   labels: new Uint8Array([0, 0, 1, 254]),
+ *   closed: new Uint8Array([0, 0, 1, 1]),
+ *   scores: new Float32Array([-1, 0.5, 0, 2]),
+ * })
+ * sweep.result().map(({ openMIoU, tpr }) => [openMIoU, tpr]) // [[0.75, 1], [1, 1]]
  */
 export class OpenSetSweep {
   readonly classes: readonly string[]
-  /** Ascending, each once. */
   readonly thresholds: readonly number[]
   readonly absent: 'skip' | 'zero'
-  /** [truth 0 … K][closed 0 … K−1][thresholds below the score 0 … T]; truth K = unknown. */
+  /** Ascending. */
+  readonly #sorted: Float64Array
+  /** counts[truth][closed prediction][number of thresholds below the score], truth K = unknown. */
   readonly #counts: Float64Array
   #images = 0
 
@@ -54,25 +62,36 @@ export class OpenSetSweep {
     if (typeof options !== 'object' || options === null)
       throw invalid('options', '{ classes, thresholds, … }', options)
     checkOptionNames('OpenSetSweep', options, ['classes', 'thresholds', 'absent'])
-    this.classes = classNames(options.classes)
-    const { thresholds } = options
-    const areNumbers =
-      Array.isArray(thresholds) && thresholds.every((t) => typeof t === 'number' && !Number.isNaN(t))
-    if (!areNumbers || thresholds.length === 0)
+    const { classes, thresholds, absent } = options
+    const metrics = new OpenSetMetrics({ classes, absent })
+    this.classes = metrics.classes
+    this.absent = metrics.absent
+    const isThreshold = (value: unknown) => typeof value === 'number' && !Number.isNaN(value)
+    if (!Array.isArray(thresholds) || thresholds.length === 0 || !thresholds.every(isThreshold))
       throw invalid('options.thresholds', 'one or more numbers', thresholds)
-    this.thresholds = [...new Set(thresholds as readonly number[])].sort((a, b) => a - b)
-    this.absent = checkOneOf('options.absent', options.absent ?? 'skip', ['skip', 'zero'])
+    this.thresholds = [...thresholds]
+    this.#sorted = Float64Array.from(thresholds).sort()
     const known = this.classes.length
-    this.#counts = new Float64Array((known + 1) * known * (this.thresholds.length + 1))
+    const counters = (known + 1) * known * (thresholds.length + 1)
+    if (counters > MAX_COUNTERS) {
+      const most = Math.floor(MAX_COUNTERS / ((known + 1) * known)) - 1
+      throw invalid(
+        'options.thresholds',
+        `at most ${most} thresholds with ${known} classes`,
+        thresholds.length,
+      )
+    }
+    this.#counts = new Float64Array(counters)
   }
 
   /**
-   * Adds one image. An image that is refused leaves no trace.
+   * Adds one image, or several as one. An image that is refused leaves no trace.
    *
    * @param imageName for error messages
-   * @throws INVALID_ARGUMENT for differing sizes or a label out of range; NON_FINITE for NaN under valid pixels
+   * @throws INVALID_ARGUMENT for a missing part, differing sizes, or a label out of range; NON_FINITE for NaN scores
+   * where the truth is not ignored
    */
-  add(image: SweepImage, imageName?: string): this {
+  add(image: SweptImage, imageName?: string): this {
     if (typeof image !== 'object' || image === null)
       throw invalid('image', '{ labels, closed, scores }', image)
     const name = imageText(imageName, this.#images + 1)
@@ -82,16 +101,7 @@ export class OpenSetSweep {
     checkSameSize('labels', labels, 'closed', closed, name)
     checkSameSize('labels', labels, 'scores', scores, name)
     this.#check(labels.data, closed.data, scores.data, name)
-    const known = this.classes.length
-    const buckets = this.thresholds.length + 1
-    const thresholds = Float64Array.from(this.thresholds)
-    for (let i = 0; i < labels.data.length; i++) {
-      const label = labels.data[i]
-      if (label === IGNORE_LABEL) continue
-      const truth = label === UNKNOWN_LABEL ? known : label
-      const bucket = countBelow(thresholds, scores.data[i])
-      this.#counts[(truth * known + closed.data[i]) * buckets + bucket]++
-    }
+    this.#count(labels.data, closed.data, scores.data)
     this.#images++
     return this
   }
@@ -104,83 +114,122 @@ export class OpenSetSweep {
   merge(other: OpenSetSweep): this {
     if (!(other instanceof OpenSetSweep) || other === this)
       throw invalid('other', 'another OpenSetSweep', other)
-    const settings = ({ classes, thresholds }: OpenSetSweep) =>
-      JSON.stringify([classes, thresholds.map(String)])
-    if (settings(other) !== settings(this))
-      throw invalid('other', 'a sweep of the same classes and thresholds', settings(other))
+    if (JSON.stringify(other.classes) !== JSON.stringify(this.classes))
+      throw invalid('other', `a sweep of the classes ${this.classes.join(', ')}`, other.classes)
+    const sameThresholds =
+      other.#sorted.length === this.#sorted.length && other.#sorted.every((t, i) => t === this.#sorted[i])
+    if (!sameThresholds) throw invalid('other', 'a sweep of the same thresholds', other.thresholds)
     for (let i = 0; i < this.#counts.length; i++) this.#counts[i] += other.#counts[i]
     this.#images += other.#images
     return this
   }
 
-  /** The metrics at every threshold, ascending. */
-  result(): OpenSetPoint[] {
+  /** One result for each threshold, in the order in which they were given. */
+  result(): SweepPoint[] {
+    const buckets = this.#sorted.length + 1
+    const cumulative = this.#counts.slice()
+    for (let i = 0; i < cumulative.length; i++) if (i % buckets > 0) cumulative[i] += cumulative[i - 1]
+    return this.thresholds.map((threshold) => this.#at(threshold, cumulative))
+  }
+
+  /** `cumulative` are the counts, each with those of the buckets below it. */
+  #at(threshold: number, cumulative: Float64Array): SweepPoint {
     const known = this.classes.length
-    const buckets = this.thresholds.length + 1
-    // Rejected at the first threshold: all with at least one threshold below the score.
-    const counts = new Float64Array((known + 1) ** 2)
-    const move = (bucket: number, accepted: boolean) => {
-      for (let truth = 0; truth <= known; truth++) {
-        for (let closed = 0; closed < known; closed++) {
-          const count = this.#counts[(truth * known + closed) * buckets + bucket]
-          counts[truth * (known + 1) + closed] += accepted ? count : 0
-          counts[truth * (known + 1) + known] += accepted ? -count : count
-        }
+    const buckets = this.#sorted.length + 1
+    const index = firstIndex(this.#sorted.length, (j) => this.#sorted[j] >= threshold)
+    const closed = new Float64Array(known * known)
+    const open = new Float64Array((known + 1) * (known + 1))
+    const rejected = [0, 0]
+    const all = [0, 0]
+    for (let truth = 0; truth <= known; truth++) {
+      const kind = truth === known ? 1 : 0
+      for (let predicted = 0; predicted < known; predicted++) {
+        const start = (truth * known + predicted) * buckets
+        const below = cumulative[start + index]
+        const above = cumulative[start + buckets - 1] - below
+        if (truth < known) closed[truth * known + predicted] = below + above
+        open[truth * (known + 1) + predicted] = below
+        open[truth * (known + 1) + known] += above
+        rejected[kind] += above
+        all[kind] += below + above
       }
     }
-    for (let bucket = 0; bucket < buckets; bucket++) move(bucket, false)
-    return this.thresholds.map((threshold, j) => {
-      move(j, true)
-      const matrix = ConfusionMatrix.fromJSON({
+    const matrix = (n: number, ignore: number[], counts: Float64Array) =>
+      ({
         type: 'ConfusionMatrix',
         version: 1,
-        n: known + 1,
-        ignore: [],
+        n,
+        ignore,
         skipped: 0,
-        images: this.#images,
+        images: 0,
         counts: [...counts],
-      })
-      const iou = matrix.iou()
-      const perClass = iou.slice(0, known)
-      const hasKnown = counts.subarray(0, known * (known + 1)).some((count) => count > 0)
-      const openMIoU = hasKnown ? meanOverClasses(perClass, this.absent) : Number.NaN
-      return { threshold, openMIoU, unknownIoU: iou[known], perClass }
+      }) as const
+    const metrics = OpenSetMetrics.fromJSON({
+      type: 'OpenSetMetrics',
+      version: 1,
+      classes: this.classes,
+      absent: this.absent,
+      strict: false,
+      images: this.#images,
+      closed: matrix(known, [UNKNOWN_LABEL, IGNORE_LABEL], closed),
+      open: matrix(known + 1, [IGNORE_LABEL], open),
     })
+    return { threshold, tpr: rejected[1] / all[1], fpr: rejected[0] / all[0], ...metrics.result() }
   }
 
   #check(labels: Uint8Array, closed: Uint8Array, scores: Float32Array, image: string): void {
     const known = this.classes.length
+    const classes = `There are ${known} known classes, numbered from 0.`
     for (let i = 0; i < labels.length; i++) {
       const label = labels[i]
       if (label === IGNORE_LABEL) continue
-      const isLabel = label < known || label === UNKNOWN_LABEL
-      if (!isLabel || closed[i] >= known) {
-        const [name, value, more] = isLabel
-          ? ['closed', closed[i], '']
-          : ['labels', label, `, ${UNKNOWN_LABEL} unknown or ${IGNORE_LABEL} ignore`]
-        throw new DenseHybridError(
-          'INVALID_ARGUMENT',
-          `Value ${value} in ${name} at pixel ${i} of ${image} is out of range: expected 0 to ${known - 1}${more}.`,
-          { hint: `There are ${known} known classes, numbered from 0.` },
-        )
+      if (label >= known && label !== UNKNOWN_LABEL) {
+        const expected = `0 to ${known - 1}, ${UNKNOWN_LABEL} unknown or ${IGNORE_LABEL} ignore`
+        throw pixelError('INVALID_ARGUMENT', 'labels', label, i, image, expected, classes)
       }
+      if (closed[i] >= known)
+        throw pixelError('INVALID_ARGUMENT', 'closed', closed[i], i, image, `0 to ${known - 1}`, classes)
       if (Number.isNaN(scores[i])) {
-        throw new DenseHybridError('NON_FINITE', `The score at pixel ${i} of ${image} is NaN.`, {
-          hint: 'NaN is allowed under ignored pixels only.',
-        })
+        const hint = `NaN is allowed only where the truth is ${IGNORE_LABEL}, ignore.`
+        throw pixelError('NON_FINITE', 'scores', scores[i], i, image, 'a number', hint)
       }
+    }
+  }
+
+  #count(labels: Uint8Array, closed: Uint8Array, scores: Float32Array): void {
+    const known = this.classes.length
+    const sorted = this.#sorted
+    const counts = this.#counts
+    const buckets = sorted.length + 1
+    for (let i = 0; i < labels.length; i++) {
+      const label = labels[i]
+      if (label === IGNORE_LABEL) continue
+      const score = scores[i]
+      let low = 0
+      let high = sorted.length
+      while (low < high) {
+        const middle = (low + high) >>> 1
+        if (sorted[middle] < score) low = middle + 1
+        else high = middle
+      }
+      const truth = label === UNKNOWN_LABEL ? known : label
+      counts[(truth * known + closed[i]) * buckets + low]++
     }
   }
 }
 
-/** How many of the ascending thresholds lie strictly below `score`. */
-function countBelow(thresholds: Float64Array, score: number): number {
-  let low = 0
-  let high = thresholds.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (thresholds[middle] < score) low = middle + 1
-    else high = middle
-  }
-  return low
+function pixelError(
+  code: 'INVALID_ARGUMENT' | 'NON_FINITE',
+  name: string,
+  value: number,
+  index: number,
+  image: string,
+  expected: string,
+  hint: string,
+): DenseHybridError {
+  return new DenseHybridError(
+    code,
+    `Value ${value} in ${name} at pixel ${index} of ${image} is out of range: expected ${expected}.`,
+    { hint },
+  )
 }

@@ -43,11 +43,12 @@ export interface OpenSetResult {
   readonly openMIoU: number
   /** closedMIoU − openMIoU. */
   readonly gap: number
-  /** Means of F1 and of Youden's J over the same classes and confusions as `openMIoU`. */
-  readonly openF1: number
-  readonly openYouden: number
   /** IoU of the unknown class, for information. */
   readonly unknownIoU: number
+  /** Mean F1 of the open-set prediction over the K known classes; classes without a true positive count as absent. */
+  readonly openF1: number
+  /** Mean of Youden's J of the open-set prediction over the K known classes; see `ConfusionResult`. */
+  readonly openYouden: number
   readonly perClass: OpenSetClass[]
   /** (K+1)×(K+1) counts, [truth][open-set prediction], index K = unknown. */
   readonly confusion: number[][]
@@ -166,9 +167,9 @@ export class OpenSetMetrics {
       closedMIoU,
       openMIoU,
       gap: closedMIoU - openMIoU,
-      openF1: this.#mean(this.#open.f1().slice(0, known)),
-      openYouden: this.#mean(this.#open.youden().slice(0, known)),
       unknownIoU: open.iou[known],
+      openF1: this.#mean(open.f1.slice(0, known)),
+      openYouden: this.#mean(open.youden.slice(0, known)),
       perClass,
       confusion: open.matrix,
       closedConfusion: closed.matrix,
@@ -176,8 +177,9 @@ export class OpenSetMetrics {
     }
     if (closed.pixels > 0) return result
     const reason = 'there is no pixel of a known class'
-    if (!this.strict)
+    if (!this.strict) {
       return { ...result, closedMIoU: NaN, openMIoU: NaN, gap: NaN, openF1: NaN, openYouden: NaN, reason }
+    }
     throw new DenseHybridError('EMPTY', `Open-set metrics are undefined: ${reason}.`, {
       hint: 'Check the label mapping, or leave out `strict` to get NaN with the reason.',
     })
@@ -213,8 +215,8 @@ export class OpenSetMetrics {
     return metrics
   }
 
-  #mean(values: readonly number[]): number {
-    return meanOverClasses(values, this.absent)
+  #mean(perClass: readonly number[]): number {
+    return meanOverClasses(perClass, this.absent)
   }
 }
 
@@ -225,8 +227,7 @@ export function meanOverClasses(values: readonly number[], absent: 'skip' | 'zer
   )
 }
 
-/** Checks class names, or makes K of them. */
-export function classNames(classes: unknown): readonly string[] {
+function classNames(classes: unknown): readonly string[] {
   if (typeof classes === 'number') {
     const known = checkInteger('options.classes', classes, 1, UNKNOWN_LABEL)
     return Array.from({ length: known }, (_, k) => `class ${k}`)

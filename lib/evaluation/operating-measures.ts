@@ -1,6 +1,6 @@
 import type { ScoreName } from '../scores.ts'
 import { tensor } from '../tensor.ts'
-import type { OperatingResult, SweepPoint } from './evaluation.ts'
+import type { OpenMIoUPoint, OperatingResult } from './evaluation.ts'
 import { OpenSetMetrics } from './open-set.ts'
 import { OpenSetSweep } from './open-set-sweep.ts'
 import { anomalyTarget } from './passes.ts'
@@ -81,12 +81,21 @@ export class OperatingMeasures {
   }
 
   /** The open-set metrics of every TPR of the sweep, in its order; absent where there is none. */
-  sweepResult(): SweepPoint[] | undefined {
+  sweepResult(): OpenMIoUPoint[] | undefined {
     const points = this.#sweep?.result()
     if (points === undefined) return undefined
-    return this.#options.sweep.map(({ tpr, threshold }) => {
+    return this.#options.sweep.map(({ tpr: targetTpr, threshold }) => {
       const point = points.find((candidate) => candidate.threshold === threshold)!
-      return { tpr, ...point }
+      const { tpr, fpr, openMIoU, unknownIoU, perClass } = point
+      return {
+        targetTpr,
+        threshold,
+        tpr,
+        fpr,
+        openMIoU,
+        unknownIoU,
+        perClass: perClass.map(({ open }) => open),
+      }
     })
   }
 }

@@ -81,7 +81,11 @@ export class EvaluationFigures {
     }
     for (const [detector, { histogram, threshold }] of this.#histograms)
       charts.push([`histogram-${detector}`, scoreHistogramChart(histogram, { detector, threshold })])
-    const sweeps = detectors.flatMap(({ detector, sweep }) => (sweep ? [{ detector, points: sweep }] : []))
+    const sweeps = detectors.flatMap(({ detector, sweep }) =>
+      sweep
+        ? [{ detector, points: sweep.map(({ targetTpr, openMIoU }) => ({ tpr: targetTpr, openMIoU })) }]
+        : [],
+    )
     if (sweeps.length > 0) {
       const closedMIoU = openSet?.closedMIoU ?? detectors.find((entry) => entry.openSet)?.openSet?.closedMIoU
       charts.push([

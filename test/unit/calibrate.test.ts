@@ -81,7 +81,7 @@ describe('calibrateThreshold', () => {
     expect(() => calibrateThreshold(metrics, { tpr: 1 })).to.throw('target.tpr')
     expect(() => calibrateThreshold(metrics, { tpr: 1.5, convention: 'c' })).to.throw('target.tpr')
     expect(() => calibrateThreshold(metrics, { fpr: 1 })).to.throw('target.fpr')
-    expect(() => calibrateThreshold(metrics, { convention: 'd' as never })).to.throw('a, b, c or e')
+    expect(() => calibrateThreshold(metrics, { convention: 'd' as never })).to.throw('a, b, c, e or f')
     expect(() => calibrateThreshold(metrics, { trp: 0.9 } as never)).to.throw('Unknown option "trp"')
     expect(() => calibrateThreshold(metrics, { fpr: 0.1, tpr: 0.9 } as never)).to.throw(
       'Unknown option "tpr"',

@@ -175,8 +175,8 @@ describe('evaluateImages', () => {
     for (const { detector, means, sweep, openSet } of detectors) {
       const each = images.map((image) => direct([image], detector).result().ap)
       expect(means!.withoutAnomalySkipped.ap).to.be.closeTo(each.reduce((a, b) => a + b) / each.length, 1e-12)
-      expect(sweep!.map(({ tpr }) => tpr)).to.deep.equal([0.5, 0.9])
-      for (const { tpr, threshold, openMIoU } of sweep!) {
+      expect(sweep!.map(({ targetTpr }) => targetTpr)).to.deep.equal([0.5, 0.9])
+      for (const { targetTpr: tpr, threshold, openMIoU } of sweep!) {
         expect(threshold).to.equal(calibrateThreshold(direct(images, detector), { tpr }).threshold)
         expect(openMIoU).to.equal(openSetAt(images, detector, threshold).openMIoU)
       }
