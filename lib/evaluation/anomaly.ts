@@ -242,7 +242,7 @@ export class AnomalyMetrics {
       ignored: this.#ignored,
       nonFinite: this.#nonFiniteCount,
       images: this.#images,
-      ...(this.bits < 32 && { bounds: binBounds(curve, this.tpr) }),
+      ...(this.bits < 32 && { bounds: binBounds(curve, this.tpr, this.convention) }),
     }
     const reason = undefinedReason(curve)
     return reason === undefined ? result : { ...result, reason }

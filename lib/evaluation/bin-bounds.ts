@@ -1,5 +1,5 @@
 import type { ThresholdCurve } from './curve.ts'
-import { firstIndex } from './operating-point.ts'
+import { type FprConvention, firstIndex, pointAtTpr } from './operating-point.ts'
 
 /** Lowest and highest value. */
 export type Range = readonly [number, number]
@@ -8,23 +8,29 @@ export type Range = readonly [number, number]
 export interface BinBounds {
   readonly ap: Range
   readonly auroc: Range
-  /** Of convention c. Dropped points may lead the conventions a and b beyond it. */
+  /**
+   * With the conventions `a` and `b`, points that lie on one line with their neighbours, and with `e` points of equal
+   * TPR, can lead beyond it; both are rare with real scores.
+   */
   readonly fpr: Range
 }
 
+const UNDEFINED: Range = [Number.NaN, Number.NaN]
+
 /**
- * What a curve over bins says for certain about the curve over scores. A bin of p anomalies and n inliers, behind tp
- * and fp with higher scores, moves
+ * What a curve over bins says about the curve over scores. Counts at the edges of bins are exact; a bin of p anomalies
+ * and n inliers, behind tp and fp with higher scores, moves
  *
  * - AP: at best its anomalies come first and together, precision (tp+p)/(tp+p+fp) for all p of them; at worst they come
  *   last and one by one, Σ_i (tp+i)/(tp+i+F) with F = fp+n. The bound uses Σ_i 1/(c+i) ≤ ln((c+p)/c), c = tp+F.
  * - AUROC by p·n/2 pairs in both directions,
- * - FPR at a TPR: the exact point lies in the bin that reaches the TPR.
+ * - FPR at a TPR by no more than the inliers of the bin in which the TPR is reached.
  *
  * NaN where the metric itself is.
  */
-export function binBounds(curve: ThresholdCurve, target: number): BinBounds {
+export function binBounds(curve: ThresholdCurve, target: number, convention: FprConvention): BinBounds {
   const { tp, fp, positives, negatives } = curve
+  if (positives === 0) return { ap: UNDEFINED, auroc: UNDEFINED, fpr: UNDEFINED }
   let best = 0
   let worst = 0
   let pairs = 0
@@ -38,18 +44,26 @@ export function binBounds(curve: ThresholdCurve, target: number): BinBounds {
     area += n * (tp[k] + tpBefore)
     if (p === 0) continue
     best += p * (tp[k] / (tp[k] + fpBefore))
-    const c = tpBefore + fp[k]
-    worst += fp[k] === 0 ? p : Math.max(0, p - fp[k] * Math.log1p(p / c))
+    worst += fp[k] === 0 ? p : Math.max(0, p - fp[k] * Math.log1p(p / (tpBefore + fp[k])))
   }
-  const crossing = firstIndex(tp.length, (k) => tp[k] / positives >= target)
   const auroc = area / positives / negatives / 2
   const half = pairs / positives / negatives / 2
   return {
     ap: [worst / positives, best / positives],
     auroc: [auroc - half, auroc + half],
-    fpr:
-      positives === 0
-        ? [Number.NaN, Number.NaN]
-        : [crossing === 0 ? 0 / negatives : fp[crossing - 1] / negatives, fp[crossing] / negatives],
+    fpr: fprRange(curve, target, convention),
   }
+}
+
+function fprRange(curve: ThresholdCurve, target: number, convention: FprConvention): Range {
+  const { tp, fp, positives, negatives } = curve
+  const isStrict = convention === 'a' || convention === 'd'
+  const reached = firstIndex(tp.length, (k) =>
+    isStrict ? tp[k] / positives > target : tp[k] / positives >= target,
+  )
+  // Interpolation at a TPR of 1 has no point above it.
+  const crossing = Math.min(reached, tp.length - 1)
+  const { index } = pointAtTpr(curve, target, convention)
+  const lowest = crossing === 0 ? 0 : fp[crossing - 1]
+  return [lowest / negatives, Math.max(fp[crossing], fp[Math.max(0, index)]) / negatives]
 }

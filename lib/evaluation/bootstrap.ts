@@ -1,5 +1,5 @@
 import { checkInteger, checkOptionNames, invalid } from '../validate.ts'
-import { binningBounds } from './binning-bounds.ts'
+import { binBounds, type Range } from './bin-bounds.ts'
 import {
   countOf,
   type ImageRecord,
@@ -18,14 +18,14 @@ import {
 } from './intervals.ts'
 import { checkConvention, type FprConvention } from './operating-point.ts'
 import type { Pixels } from './pixels.ts'
-import { type CurveTask, packColumns, valuesOfAll } from './resampling.ts'
+import { type CurveTask, curveOfAll, packColumns, valuesOfAll } from './resampling.ts'
 import { type BootstrapOptions, checkBootstrap, resample } from './resampling-run.ts'
 
 /** Options of {@link BootstrapMetrics}. */
 export interface BootstrapMetricsOptions {
   /** The TPR at which the FPR is reported, in (0, 1]. Default 0.95. */
   readonly tpr?: number
-  /** Which "FPR at a TPR" is reported. Default `a`. */
+  /** Which "FPR at a TPR" is reported, not `f`. Default `a`. */
   readonly convention?: FprConvention
   /** How many of the highest bits of a score tell bins apart, 10 to 20. Default 18: a bin is 2^−9 of its scores wide. */
   readonly bits?: number
@@ -33,7 +33,7 @@ export interface BootstrapMetricsOptions {
 
 /** A value computed from binned scores. */
 export interface BinnedInterval extends Interval {
-  /** The most by which binning can change the estimate; see `binningBounds`. */
+  /** The most by which binning can change the estimate; see `binBounds`. */
   readonly binning: number
 }
 
@@ -86,6 +86,13 @@ export class BootstrapMetrics {
     this.tpr = options.tpr ?? 0.95
     this.convention = options.convention ?? 'a'
     checkConvention('options.convention', this.convention, 'options.tpr', this.tpr)
+    if (this.convention === 'f')
+      throw invalid(
+        'options.convention',
+        'a, b, c, d or e',
+        'f',
+        'Bins do not tell which scores a sigmoid makes equal.',
+      )
     this.bits = checkInteger('options.bits', options.bits ?? 18, 10, 20)
   }
 
@@ -135,12 +142,12 @@ export class BootstrapMetrics {
     const { resamples, confidence, seed } = settings
     const task = this.resamplingTask()
     const estimates = valuesOfAll(task)
-    const bounds = binningBounds(task)
+    const bounds = binBounds(curveOfAll(task), this.tpr, this.convention)
     const reason = undefinedReason(task)
     const drawn = reason === undefined ? await resample(task, settings) : new Float64Array(0)
-    const interval = (column: number, binning: number) => ({
+    const interval = (column: number, [lowest, highest]: Range) => ({
       ...intervalOf(estimates[column], columnOf(drawn, column, 3), confidence),
-      binning,
+      binning: Math.max(estimates[column] - lowest, highest - estimates[column]),
     })
     return {
       ap: interval(0, bounds.ap),
