@@ -1,5 +1,7 @@
 import type { Evaluation } from '../evaluation/evaluation.ts'
+import type { Interval } from '../evaluation/intervals.ts'
 import type { FprConvention } from '../evaluation/operating-point.ts'
+import type { TwoFoldResult } from '../evaluation/two-fold.ts'
 import { formatTable, percent } from './ui.ts'
 
 /** How the detectors are called in tables. */
@@ -92,6 +94,16 @@ function furtherTables({ detectors }: Evaluation, withSweep: boolean): string[] 
       ]
     }),
   )
+  const intervals = detectors.find((entry) => entry.intervals)?.intervals
+  const coverage = `${percent(intervals?.confidence, 0)} % interval, by image`
+  add(
+    [coverage, 'AP', 'AUROC', 'FPR', 'open-mIoU', 'AP: first less this'],
+    detectors.flatMap(({ detector, intervals: own, difference, openSet }) => {
+      if (own === undefined) return []
+      const values = [own.ap, own.auroc, own.fpr, openSet?.openMIoUInterval, difference?.ap].map(range)
+      return [[DETECTOR_TITLES[detector], ...values]]
+    }),
+  )
   add(
     ['SMIYC', 'AP', 'FPR95', 'sIoU', 'PPV', 'F1*', 'threshold'],
     detectors.flatMap(({ detector, smiyc }) => {
@@ -129,6 +141,38 @@ function furtherTables({ detectors }: Evaluation, withSweep: boolean): string[] 
     )
   }
   return tables
+}
+
+function range(interval: Interval | undefined): string {
+  if (interval === undefined || Number.isNaN(interval.low)) return '–'
+  return `${percent(interval.low)} … ${percent(interval.high)}`
+}
+
+/** Open-mIoU of two folds as text. */
+export function formatFolds({ folds, openMIoU, unknownIoU, scale, tpr, convention }: TwoFoldResult): string {
+  const rows = folds.map(({ evaluatedOn, images, calibratedOn, calibration, openSet }) => [
+    evaluatedOn,
+    String(images),
+    calibratedOn,
+    calibration.threshold.toFixed(4),
+    percent(openSet.closedMIoU),
+    percent(openSet.openMIoU),
+    percent(openSet.unknownIoU),
+  ])
+  const images = String(folds[0].images + folds[1].images)
+  rows.push(['both, weighted by images', images, '', '', '', percent(openMIoU), percent(unknownIoU)])
+  const head = [
+    'evaluated on',
+    'images',
+    'calibrated on',
+    'τ of s_H',
+    'closed mIoU',
+    'open-mIoU',
+    'IoU of unknown',
+  ]
+  const at = Math.round(1000 * tpr) / 10
+  const note = ` τ at TPR ${at} % by convention ${convention}, found at scale ${scale}; evaluated at full size.`
+  return [formatTable(head, rows), note].join('\n\n')
 }
 
 /** Evaluations on the same images as one table: one row a detector of each, all in per cent. */

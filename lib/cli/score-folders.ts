@@ -16,7 +16,7 @@ export const SCORE_FOLDER_FLAGS = {
 /** Help of {@link SCORE_FOLDER_FLAGS}. */
 export const SCORE_FOLDER_HELP: readonly HelpRow[] = [
   ['classes,ignore', 'in --labels: known classes (masks), to ignore (255)'],
-  ['mapping', 'or: smiyc, streethazards …, a file, "0=inlier,1=anomaly"'],
+  ['mapping', 'or: smiyc, …, a file, or "0=inlier,1=anomaly"'],
   ['predictions', 'closed-set label maps: for mIoU and open-mIoU'],
   ['resizeScores,partial', 'to the labels\u2019 size; files without partner left out'],
 ]

@@ -1,5 +1,6 @@
 import type { ScoreName } from '../scores.ts'
 import { AnomalyMetrics } from './anomaly.ts'
+import { BootstrapMetrics } from './bootstrap.ts'
 import { BreakdownMetrics, type GroupTarget } from './breakdown.ts'
 import { calibrateThreshold } from './calibrate.ts'
 import type { ThresholdCurve } from './curve.ts'
@@ -16,19 +17,22 @@ export class DetectorMeasures {
   readonly #settings: { readonly tpr: number; readonly convention: ThresholdConvention }
   readonly #metrics: AnomalyMetrics
   readonly #perImage: PerImageAnomalyMetrics | undefined
+  /** Absent unless intervals are asked for. */
+  readonly bootstrap: BootstrapMetrics | undefined
   readonly #breakdowns: readonly BreakdownMetrics[]
   readonly #smiyc: { readonly track: SmiycTrack; readonly pixels: BinnedPixelMetrics } | undefined
 
   constructor(
     detector: ScoreName,
     settings: { readonly tpr: number; readonly convention: ThresholdConvention },
-    { perImage, smiyc, breakdowns = [] }: EvaluationOptions,
+    { perImage, smiyc, bootstrap, breakdowns = [] }: EvaluationOptions,
   ) {
     this.detector = detector
     this.#settings = settings
     this.#metrics = new AnomalyMetrics(settings)
     if (perImage) this.#perImage = new PerImageAnomalyMetrics(settings)
     this.#breakdowns = breakdowns.map((breakdown) => new BreakdownMetrics(breakdown, settings))
+    if (bootstrap) this.bootstrap = new BootstrapMetrics(settings)
     if (smiyc) this.#smiyc = { track: smiyc, pixels: new BinnedPixelMetrics() }
   }
 
@@ -41,6 +45,7 @@ export class DetectorMeasures {
     this.#metrics.add(score, target, id)
     this.#perImage?.add(score, target, id)
     this.#smiyc?.pixels.add(score, target, id)
+    this.bootstrap?.add(score, target, id)
     for (const [i, metrics] of this.#breakdowns.entries()) metrics.add(score, parts[i], id)
   }
 

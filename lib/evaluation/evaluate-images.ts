@@ -1,5 +1,6 @@
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
 import { SCORE_NAMES, type ScoreName } from '../scores.ts'
+import { BootstrapMetrics } from './bootstrap.ts'
 import type { GroupTarget } from './breakdown.ts'
 import { ConfusionMatrix } from './confusion.ts'
 import { DetectorMeasures } from './detector-measures.ts'
@@ -10,10 +11,13 @@ import type {
   ImageResult,
   OperatingResult,
 } from './evaluation.ts'
+import type { Interval } from './intervals.ts'
 import { meanOverClasses } from './open-set.ts'
 import { OperatingMeasures } from './operating-measures.ts'
 import { checkConvention, type ThresholdConvention } from './operating-point.ts'
+import { pairedDifference } from './paired-difference.ts'
 import { anomalyTarget, detectorGroups, PassMeter } from './passes.ts'
+import { checkBootstrap } from './resampling-run.ts'
 import type { ScoredImages } from './scored-image.ts'
 import type { SmiycTrack } from './smiyc/component-metrics.ts'
 
@@ -34,6 +38,7 @@ export async function evaluateImages(
   const run = new EvaluationRun(images, options, groups.length)
   for (const [pass, group] of groups.entries()) await run.measureDetectors(group, pass === 0)
   await run.measureOwnThresholds()
+  await run.measureIntervals()
   return run.result()
 }
 
@@ -51,6 +56,9 @@ class EvaluationRun {
   readonly #points = new Map<ScoreName, OperatingMeasures>()
   /** The hybrid score at the caller's τ. */
   readonly #chosen: OperatingMeasures | undefined
+  /** The images of each detector, for intervals. */
+  readonly #resampled = new Map<ScoreName, BootstrapMetrics>()
+  readonly #openIntervals = new Map<OperatingMeasures, Interval>()
   /** What still has to be measured with thresholds that were found on the images. */
   readonly #later: OperatingMeasures[] = []
 
@@ -60,6 +68,10 @@ class EvaluationRun {
     this.#options = options
     this.#detectors = detectors
     this.#settings = { tpr, convention }
+    if (options.bootstrap !== undefined) {
+      checkBootstrap('options.bootstrap', options.bootstrap)
+      new BootstrapMetrics(this.#settings) // convention f is refused before any image is read
+    }
     for (const [i, rate] of (options.sweep ?? []).entries())
       checkConvention('options.convention', convention, `options.sweep[${i}]`, rate)
     const labelled = images.classes.length > 0
@@ -104,6 +116,7 @@ class EvaluationRun {
       this.#results.set(detector, result)
       this.#perImage.push(...measure.images())
       this.#planLater(measure, result)
+      if (measure.bootstrap !== undefined) this.#resampled.set(detector, measure.bootstrap)
       await onCurve?.(detector, measure.curve(), result)
     }
   }
@@ -137,10 +150,28 @@ class EvaluationRun {
     }
   }
 
+  /** Intervals of everything that was measured, where they are asked for. */
+  async measureIntervals(): Promise<void> {
+    const { bootstrap, signal } = this.#options
+    if (bootstrap === undefined) return
+    const options = { ...bootstrap, signal }
+    const first = this.#resampled.get(this.#detectors[0])!
+    for (const [detector, images] of this.#resampled) {
+      const intervals = await images.intervals(options)
+      const difference = images === first ? undefined : await pairedDifference(first, images, options)
+      const result = this.#results.get(detector)!
+      this.#results.set(detector, { ...result, intervals, ...(difference && { difference }) })
+    }
+    for (const measures of new Set([this.#chosen, ...this.#points.values()])) {
+      const interval = await measures?.interval(options)
+      if (measures !== undefined && interval !== undefined) this.#openIntervals.set(measures, interval)
+    }
+  }
+
   result(): Evaluation {
     const { name, length, classes } = this.#images
     const hasClosed = this.#closed.result().pixels > 0
-    const chosen = (this.#chosen ?? this.#points.get('hybrid'))?.openSet()
+    const chosen = this.#openSet(this.#chosen ?? this.#points.get('hybrid'))
     const { absent = 'skip', perImage } = this.#options
     return {
       data: name,
@@ -148,13 +179,20 @@ class EvaluationRun {
       classes,
       ...this.#settings,
       detectors: this.#detectors.map((detector) => {
-        const openSet = this.#points.get(detector)?.openSet()
+        const openSet = this.#openSet(this.#points.get(detector))
         return { detector, ...this.#results.get(detector)!, ...(openSet && { openSet }) }
       }),
       ...(hasClosed && { closedMIoU: meanOverClasses(this.#closed.iou(), absent) }),
       ...(hasClosed && chosen && { openSet: chosen }),
       ...(perImage && { perImage: inOrder(this.#perImage, this.#detectors) }),
     }
+  }
+
+  #openSet(measures: OperatingMeasures | undefined): OperatingResult | undefined {
+    const result = measures?.openSet()
+    if (measures === undefined || result === undefined) return undefined
+    const openMIoUInterval = this.#openIntervals.get(measures)
+    return { ...result, ...(openMIoUInterval && { openMIoUInterval }) }
   }
 
   /** Plans the last pass for one detector: its own threshold where none was given, the sweep, and components. */
@@ -179,8 +217,9 @@ class EvaluationRun {
     smiyc?: { track: SmiycTrack; threshold: number },
   ): OperatingMeasures {
     const { classes } = this.#images
-    const { absent = 'skip' } = this.#options
-    return new OperatingMeasures({ detector, threshold, thresholdFrom, sweep, smiyc, classes, absent })
+    const { absent = 'skip', bootstrap } = this.#options
+    const what = { detector, threshold, thresholdFrom, sweep, smiyc }
+    return new OperatingMeasures({ ...what, classes, absent, bootstrap: bootstrap !== undefined })
   }
 }
 

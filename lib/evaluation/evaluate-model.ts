@@ -19,6 +19,7 @@ const EVALUATION_OPTIONS = [
   'sweep',
   'smiyc',
   'breakdowns',
+  'bootstrap',
   'onCurve',
 ] as const satisfies readonly (keyof EvaluationOptions | (typeof PASS_OPTIONS)[number])[]
 

@@ -1,12 +1,16 @@
 import type { ScoreName } from '../scores.ts'
 import type { AnomalyResult } from './anomaly.ts'
+import type { BootstrapResult } from './bootstrap.ts'
 import type { Breakdown, BreakdownRow } from './breakdown.ts'
 import type { ThresholdCurve } from './curve.ts'
+import type { Interval } from './intervals.ts'
 import type { OpenSetResult } from './open-set.ts'
 import type { SweepPoint } from './open-set-sweep.ts'
 import type { FprConvention } from './operating-point.ts'
+import type { PairedDifference } from './paired-difference.ts'
 import type { PassOptions } from './passes.ts'
 import type { ImageAnomalyResult, ImageMeans } from './per-image.ts'
+import type { BootstrapOptions } from './resampling-run.ts'
 import type { BinnedPixelResult } from './smiyc/binned-pixel-metrics.ts'
 import type { ComponentImage, ComponentResult, SmiycTrack } from './smiyc/component-metrics.ts'
 
@@ -24,6 +28,8 @@ export interface EvaluationOptions extends PassOptions {
   readonly sweep?: readonly number[]
   /** The metrics of SegmentMeIfYouCan for a track, with the threshold of the best F1. Default none. */
   readonly smiyc?: SmiycTrack
+  /** Intervals by resampling images, and differences of the other detectors from the first. Default none. */
+  readonly bootstrap?: Pick<BootstrapOptions, 'resamples' | 'confidence' | 'seed'>
   /** Ways to split the pixels into groups that are measured by themselves. Default none. */
   readonly breakdowns?: readonly Breakdown[]
   /** Is given the exact curve of every detector once it is known, and its metrics; the curve is not kept. */
@@ -41,6 +47,10 @@ export interface DetectorResult extends AnomalyResult {
   readonly openSet?: OperatingResult
   /** Means over images under both treatments of images without anomaly; absent unless asked for. */
   readonly means?: { readonly withoutAnomalyAsZero: ImageMeans; readonly withoutAnomalySkipped: ImageMeans }
+  /** Of AP, AUROC and FPR; absent unless asked for. */
+  readonly intervals?: BootstrapResult
+  /** The first detector less this one, on the same images; absent unless asked for, and for the first. */
+  readonly difference?: PairedDifference
   /** The groups of all breakdowns; absent unless asked for. */
   readonly breakdowns?: readonly BreakdownRow[]
   /** By the rules of SegmentMeIfYouCan; absent unless asked for. */
@@ -76,6 +86,8 @@ export interface OperatingResult extends OpenSetResult {
   readonly threshold: number
   /** `given`: from the caller; `self`: calibrated on the evaluated images, which favours the detector. */
   readonly thresholdFrom: 'given' | 'self'
+  /** Of open-mIoU; absent unless asked for. */
+  readonly openMIoUInterval?: Interval
 }
 
 /** One image by itself. */

@@ -18,9 +18,14 @@ const CSV_COLUMNS = [
 
 /** An evaluation as JSON text; values that are not defined (NaN) are null. */
 export function evaluationJson(evaluation: Evaluation): string {
+  return jsonText(evaluation)
+}
+
+/** A result as JSON text; values that are not defined (NaN) are null. */
+export function jsonText(result: unknown): string {
   const replace = (_key: string, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? null : value
-  return JSON.stringify(evaluation, replace, 2)
+  return JSON.stringify(result, replace, 2)
 }
 
 /**
@@ -72,7 +77,12 @@ export async function writeEvaluation(
   if (files.csv !== undefined) await writeText(files.csv, evaluationCsv(evaluation))
 }
 
-async function writeText(path: string, text: string): Promise<void> {
+/**
+ * Writes a text file, atomically.
+ *
+ * @throws DenseHybridError NOT_FOUND, IO naming the file
+ */
+export async function writeText(path: string, text: string): Promise<void> {
   await writeFileAtomic(path, text).catch((error) => {
     throw fileError(path, error)
   })

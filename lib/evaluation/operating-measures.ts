@@ -1,9 +1,13 @@
+import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
 import type { ScoreName } from '../scores.ts'
 import { tensor } from '../tensor.ts'
+import { BootstrapConfusion } from './bootstrap-confusion.ts'
 import type { OpenMIoUPoint, OperatingResult } from './evaluation.ts'
+import type { Interval } from './intervals.ts'
 import { OpenSetMetrics } from './open-set.ts'
 import { OpenSetSweep } from './open-set-sweep.ts'
 import { anomalyTarget } from './passes.ts'
+import type { BootstrapOptions } from './resampling-run.ts'
 import type { ScoredImage } from './scored-image.ts'
 import {
   type ComponentImage,
@@ -24,6 +28,8 @@ export interface OperatingMeasuresOptions {
   readonly smiyc: { readonly track: SmiycTrack; readonly threshold: number } | undefined
   readonly classes: readonly string[]
   readonly absent: 'skip' | 'zero'
+  /** Whether the interval of open-mIoU is asked for. */
+  readonly bootstrap: boolean
 }
 
 /** Open-set segmentation with one detector: at one threshold, and over a range of them. */
@@ -33,14 +39,20 @@ export class OperatingMeasures {
   readonly #metrics: OpenSetMetrics | undefined
   readonly #sweep: OpenSetSweep | undefined
   readonly #components: ComponentMetrics | undefined
+  /** Of the K known classes and unknown. */
+  readonly #resampled: BootstrapConfusion | undefined
 
   constructor(options: OperatingMeasuresOptions) {
-    const { classes, absent, sweep, smiyc } = options
+    const { classes, absent, sweep, smiyc, bootstrap } = options
     this.#options = options
     if (classes.length > 0) this.#metrics = new OpenSetMetrics({ classes, absent })
     const thresholds = sweep.map(({ threshold }) => threshold)
     if (thresholds.length > 0) this.#sweep = new OpenSetSweep({ classes, absent, thresholds })
     if (smiyc) this.#components = new ComponentMetrics(smiyc)
+    if (bootstrap && classes.length > 0) {
+      const averaged = classes.length
+      this.#resampled = new BootstrapConfusion(averaged + 1, { ignore: IGNORE_LABEL, averaged, absent })
+    }
   }
 
   get detector(): ScoreName {
@@ -66,6 +78,8 @@ export class OperatingMeasures {
     const unknown = this.#metrics.classes.length
     const open = closed.map((label, i) => (score[i] > threshold ? unknown : label))
     this.#metrics.add({ labels, closed, open }, id)
+    const truth = labels.map((label) => (label === UNKNOWN_LABEL ? unknown : label))
+    this.#resampled?.add(truth, open, id)
   }
 
   /** Absent without class labels, and without a threshold. */
@@ -73,6 +87,11 @@ export class OperatingMeasures {
     const { detector, threshold, thresholdFrom } = this.#options
     if (threshold === undefined || this.#metrics === undefined) return undefined
     return { detector, threshold, thresholdFrom, ...this.#metrics.result() }
+  }
+
+  /** The interval of open-mIoU; absent where it was not asked for. */
+  async interval(options: BootstrapOptions): Promise<Interval | undefined> {
+    return (await this.#resampled?.intervals(options))?.meanIoU
   }
 
   /** Absent where no components were to be measured. */

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { abortedError, DenseHybridError, throwIfAborted } from '../errors.ts'
+import { startThread } from '../thread.ts'
 import { checkInteger, checkNumber, checkOptionNames, invalid } from '../validate.ts'
 import { BLOCK, Resampler, type ResamplingTask, valueCount } from './resampling.ts'
 import type { WorkerBlock, WorkerOrder } from './resampling-worker.ts'
@@ -108,7 +109,7 @@ async function runWorkers(
       signal?.addEventListener('abort', stop, { once: true })
     })
     const finished = orders.map((order) => {
-      const worker = startWorker(order)
+      const worker = startThread('./resampling-worker', import.meta.url, order)
       workers.push(worker)
       return finish(worker, order, take)
     })
@@ -117,20 +118,6 @@ async function runWorkers(
     signal?.removeEventListener('abort', stop)
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
-}
-
-/**
- * Starts the worker beside this file. Where this file runs as TypeScript, tsx must load the worker too: its own hooks
- * do not reach the entry file of a thread.
- */
-function startWorker(order: WorkerOrder): Worker {
-  if (!import.meta.url.endsWith('.ts')) {
-    return new Worker(new URL('./resampling-worker.js', import.meta.url), { workerData: order })
-  }
-  const file = JSON.stringify(new URL('./resampling-worker.ts', import.meta.url).href)
-  const parent = JSON.stringify(import.meta.url)
-  const source = `import('tsx/esm/api').then(({ tsImport }) => tsImport(${file}, ${parent}))`
-  return new Worker(source, { eval: true, workerData: order })
 }
 
 function finish(worker: Worker, order: WorkerOrder, take: (block: WorkerBlock) => void): Promise<void> {

@@ -3,7 +3,7 @@ import type { EvaluationFigures } from '../../report/evaluation-figures.ts'
 import { SCORE_NAMES, type ScoreName } from '../../scores.ts'
 import { breakdownsOf } from '../breakdowns.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
-import { formatEvaluation } from '../evaluation-table.ts'
+import { formatEvaluation, formatFolds } from '../evaluation-table.ts'
 import { choice, integer, number, scoreNames, text, toggle, type Values, words } from '../flags.ts'
 import { MEASURING_FLAGS, MODEL_HELP, openTestData, withModel } from '../models.ts'
 import { checkNoFolderFlags, SCORE_FOLDER_FLAGS, SCORE_FOLDER_HELP, scoreFolders } from '../score-folders.ts'
@@ -27,6 +27,9 @@ const FLAGS = {
   perClass: toggle(),
   sweep: toggle(),
   smiyc: choice(['anomaly', 'obstacle'], { placeholder: 'TRACK' }),
+  bootstrap: integer(2, 1_000_000),
+  secondFold: text('SPEC'),
+  scale: number(0.5, 1, { default: 0.5 }),
   by: words('NAMES'),
   table: text('FILE'),
   curves: text('DIR'),
@@ -53,11 +56,14 @@ export const command = defineCommand({
     ['threshold', 'of s_H for open-mIoU; or:'],
     ['calibrateOn', 'all thresholds at --tpr on other images'],
     ['calibrateOnSelf', 'on the same images (where no threshold is known)'],
+    ['secondFold,scale', 'two folds: τ from the other, at scale {scale} or 1'],
     ['tpr,convention', 'of FPR and thresholds ({tpr}); a, b, c, e, f ({convention})'],
     ['absent', 'classes that do not occur: left out, or 0 ({absent})'],
-    ['pasteNegatives,seed', 'paste an object into every image; of all draws ({seed})'],
+    ['pasteNegatives', 'paste an object into every image'],
+    ['seed', 'of pasted objects and resamples ({seed})'],
     ['perClass,sweep', 'also a table of the classes; open-mIoU over TPR'],
     ['smiyc', 'also SegmentMeIfYouCan: anomaly or obstacle'],
+    ['bootstrap', '95 % intervals by image from N resamples'],
     ['by,table', 'also by scene, size, class, or columns of a CSV'],
     ['json,csv', 'results ("-" = stdout); a line per image, detector'],
     ['curves', 'PR, ROC and other figures: CSV, SVG, PNG'],
@@ -65,6 +71,7 @@ export const command = defineCommand({
   ],
   async run(options, _inputs, context) {
     const fromModel = checkSources(options)
+    if (options.secondFold !== undefined) return evaluateFolds(options, context)
     const { EvaluationFigures } = await import('../../report/evaluation-figures.ts')
     const figures = new EvaluationFigures()
     const evaluation = fromModel
@@ -86,6 +93,26 @@ export const command = defineCommand({
 
 type Options = Values<typeof FLAGS>
 
+/** The two-fold protocol of StreetHazards. */
+async function evaluateFolds(options: Options, context: CommandContext): Promise<undefined> {
+  const { scoredByModel } = await import('../../evaluation/scored-image.ts')
+  const { twoFoldOpenSet } = await import('../../evaluation/two-fold.ts')
+  const { jsonText, writeText } = await import('../../evaluation/export.ts')
+  const { pasteNegatives, seed, tpr, convention, absent, scale, json } = options
+  if (scale !== 0.5 && scale !== 1) throw new UsageError(`--scale takes 0.5 or 1, not ${scale}`)
+  const result = await withModel(options.model!, options, async (model) => {
+    const open = async (spec: string) =>
+      scoredByModel(model, await openTestData({ spec, pasteNegatives, seed }, model, context))
+    const folds = [await open(options.data!), await open(options.secondFold!)] as const
+    return withProgress('two folds', context, (onProgress) =>
+      twoFoldOpenSet(...folds, { tpr, convention, absent, scale, signal: context.signal, onProgress }),
+    )
+  })
+  if (json !== undefined && json !== '-') await writeText(json, `${jsonText(result)}\n`)
+  context.ui.result(json === '-' ? jsonText(result) : formatFolds(result))
+  return undefined
+}
+
 /** Either model and data, or scores and labels; at most one source of thresholds. */
 function checkSources(options: Options): boolean {
   const { model, data, scores, labels, threshold, calibrateOn, calibrateOnSelf } = options
@@ -100,12 +127,34 @@ function checkSources(options: Options): boolean {
     '--calibrate-on-self': calibrateOnSelf || undefined,
   }
   if (fromModel) checkNoFolderFlags(options)
+  if (options.secondFold !== undefined) checkFolds(options, fromModel)
   const given = Object.entries(chosen).flatMap(([name, value]) => (value === undefined ? [] : [name]))
   if (given.length > 1) throw new UsageError(`${given.join(' and ')} exclude each other`)
   if (fromScores && (calibrateOn !== undefined || (given.length > 0 && options.predictions === undefined))) {
     throw new UsageError(`${given[0]} needs --model: score maps hold no classes to compute an open-mIoU of`)
   }
   return fromModel
+}
+
+/** Two folds give an open-mIoU and nothing else. */
+function checkFolds(options: Options, fromModel: boolean): void {
+  if (!fromModel) throw new UsageError('--second-fold needs --model CKPT and --data SPEC, the first fold')
+  const { threshold, calibrateOn, calibrateOnSelf, sweep, smiyc, bootstrap, by, curves, csv, perClass } =
+    options
+  const others = {
+    '--threshold': threshold !== undefined,
+    '--calibrate-on': calibrateOn !== undefined,
+    '--calibrate-on-self': calibrateOnSelf,
+    '--sweep': sweep,
+    '--smiyc': smiyc !== undefined,
+    '--bootstrap': bootstrap !== undefined,
+    '--by': by.length > 0,
+    '--curves': curves !== undefined,
+    '--csv': csv !== undefined,
+    '--per-class': perClass,
+  }
+  const first = Object.entries(others).find(([, isGiven]) => isGiven)
+  if (first !== undefined) throw new UsageError(`--second-fold and ${first[0]} exclude each other`)
 }
 
 async function evaluateCheckpoint(
@@ -174,13 +223,14 @@ async function measuredOptions(
   classes: readonly string[],
   figures: EvaluationFigures,
 ): Promise<EvaluationOptions> {
-  const { absent, csv, smiyc, sweep, tpr, by, table, curves } = options
+  const { absent, csv, smiyc, sweep, tpr, by, table, curves, bootstrap, seed } = options
   const breakdowns = await breakdownsOf({ by, table }, classes)
   return {
     ...passOptions(options),
     absent,
     perImage: csv !== undefined,
     ...(smiyc && { smiyc }),
+    ...(bootstrap !== undefined && { bootstrap: { resamples: bootstrap, seed } }),
     ...((sweep || curves !== undefined) && { sweep: sweepRates(tpr) }),
     ...(breakdowns.length > 0 && { breakdowns }),
     ...(curves !== undefined && { onCurve: (...found) => figures.add(...found) }),

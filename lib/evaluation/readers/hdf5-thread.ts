@@ -1,6 +1,7 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { createLimiter } from '../../data/concurrency.ts'
 import { DenseHybridError } from '../../errors.ts'
+import { startThread } from '../../thread.ts'
 import type { DecodedHdf5 } from './hdf5-decode.ts'
 import type { Hdf5Answer } from './hdf5-worker.ts'
 
@@ -29,7 +30,7 @@ export function decodeInThread(bytes: Uint8Array): Promise<DecodedHdf5 | { reado
 }
 
 async function start(): Promise<Worker> {
-  const worker = newWorker()
+  const worker = startThread('./hdf5-worker', import.meta.url)
   worker.on('error', () => {}) // reported to whoever waits; without a listener it would end the process
   worker.once('exit', () => {
     thread = undefined
@@ -40,14 +41,6 @@ async function start(): Promise<Worker> {
   throw new DenseHybridError('INTERNAL', `The HDF5 library does not start: ${reasonIn(answer)}.`, {
     hint: 'Install the package again; other formats of score maps can be read meanwhile.',
   })
-}
-
-/** Beside a source file the thread's code is TypeScript too, which a new thread does not load by itself. */
-function newWorker(): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./hdf5-worker.js', import.meta.url))
-  const code = new URL('./hdf5-worker.ts', import.meta.url).href
-  const load = `require('node:module').register('tsx/esm', '${code}', { data: true }); import('${code}')`
-  return new Worker(load, { eval: true })
 }
 
 async function ask(worker: Worker, bytes: Uint8Array): Promise<DecodedHdf5 | { readonly reason: string }> {
