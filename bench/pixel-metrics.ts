@@ -14,10 +14,9 @@ import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
 import { describeCommit, describeMachine } from '../lib/benchmark/machine.ts'
-import { measure } from '../lib/benchmark/measure.ts'
 import { formatTable } from '../lib/cli/ui.ts'
 import { binaryPixels, classPixels } from '../test/support/large-case.ts'
-import { Worker } from './worker.ts'
+import { compareSides, type Side } from './sides.ts'
 
 /** What every side is told. */
 export interface PixelTask {
@@ -77,7 +76,15 @@ async function main(): Promise<void> {
         prediction: file('prediction.u8'),
         pixels,
       }
-      const results = await compare(task, engines, values.python, Number(values.rounds))
+      const tasks = [task, ...engines.map((engine) => ({ ...task, engine }))]
+      const results = await compareSides(
+        'pixel-metrics-ours.ts',
+        'pixel_metrics.py',
+        tasks,
+        values.python,
+        Number(values.rounds),
+        1e-12,
+      )
       print(`${title}, ${pixels} pixels`, results)
       reports.push({ title, pixels, results })
     }
@@ -95,53 +102,6 @@ async function main(): Promise<void> {
     }
   } finally {
     await rm(folder, { recursive: true })
-  }
-}
-
-interface Side {
-  who: string
-  medianMs: number
-  minMs: number
-  peakMemoryBytes: number
-}
-
-/** All sides of one work, in turn. */
-async function compare(
-  task: PixelTask,
-  engines: readonly string[],
-  python: string,
-  rounds: number,
-): Promise<Side[]> {
-  const at = (path: string) => join(import.meta.dirname, path)
-  const starts = [
-    () => new Worker(process.execPath, ['--import=tsx', at('pixel-metrics-ours.ts'), JSON.stringify(task)]),
-    ...engines.map(
-      (engine) => () =>
-        new Worker(python, [at('competitors/pixel_metrics.py'), JSON.stringify({ ...task, engine })]),
-    ),
-  ]
-  const workers: Worker[] = []
-  try {
-    const sides: { who: string; check: number[] }[] = []
-    for (const start of starts) {
-      const worker = start()
-      workers.push(worker)
-      const side = await worker.answer<{ who: string; check: number[] }>()
-      console.error(`${side.who} is ready`)
-      sides.push(side)
-      const same = side.check.every((value, i) => Math.abs(value - sides[0].check[i]) <= 1e-12)
-      if (!same) throw new Error(`${side.who} computes [${side.check}], ${sides[0].who} [${sides[0].check}]`)
-    }
-    const memory = sides.map(() => 0)
-    const jobs = workers.map((worker, i) => async () => {
-      const { ms, rss } = await worker.ask<{ ms: number; rss: number }>('run')
-      memory[i] = rss
-      return ms
-    })
-    const times = await measure(jobs, { rounds, warmUp: 0 })
-    return times.map((time, i) => ({ who: sides[i].who, ...time, peakMemoryBytes: memory[i] }))
-  } finally {
-    for (const worker of workers) worker.stop()
   }
 }
 

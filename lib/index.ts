@@ -33,10 +33,41 @@ export {
   type SampleOptions,
 } from './dense-flow.ts'
 export { DenseHybridError, type ErrorCode } from './errors.ts'
-export { AnomalyMetrics, type AnomalyMetricsOptions, type AnomalyResult } from './evaluation/anomaly.ts'
+export {
+  AnomalyMetrics,
+  type AnomalyMetricsJson,
+  type AnomalyMetricsOptions,
+  type AnomalyResult,
+} from './evaluation/anomaly.ts'
+export type { BinBounds } from './evaluation/bin-bounds.ts'
+export {
+  BootstrapMetrics,
+  type BootstrapMetricsOptions,
+  type BootstrapResult,
+} from './evaluation/bootstrap.ts'
+export {
+  BootstrapConfusion,
+  type BootstrapConfusionOptions,
+  type BootstrapConfusionResult,
+} from './evaluation/bootstrap-confusion.ts'
+export {
+  type Breakdown,
+  BreakdownMetrics,
+  type BreakdownRow,
+  byClass,
+  byColumn,
+  byDistance,
+  byObjectSize,
+  byScene,
+} from './evaluation/breakdown.ts'
 export { type Calibration, type CalibrationTarget, calibrateThreshold } from './evaluation/calibrate.ts'
 export { type CalibrationOptions, calibrateImages } from './evaluation/calibrate-images.ts'
 export { ConfusionMatrix, type ConfusionMatrixOptions, type ConfusionResult } from './evaluation/confusion.ts'
+export { type Components, connectedComponents } from './evaluation/connected-components.ts'
+export type { ThresholdCurve } from './evaluation/curve.ts'
+export { curveCsv, curveJson } from './evaluation/curve-export.ts'
+export { type CurvePoint, type DecimatedCurve, decimateCurve } from './evaluation/decimate.ts'
+export { distanceFromDisparity, readCamera, readDisparity, type StereoCamera } from './evaluation/distance.ts'
 export { evaluateImages } from './evaluation/evaluate-images.ts'
 export { calibrateModel, evaluateModel } from './evaluation/evaluate-model.ts'
 export { openScores, type ScoreFolders } from './evaluation/evaluate-scores.ts'
@@ -47,10 +78,47 @@ export type {
   ImageResult,
   OpenMIoUPoint,
   OperatingResult,
+  SmiycResult,
 } from './evaluation/evaluation.ts'
+export { confusionCsv, evaluationCsv, evaluationJson } from './evaluation/export.ts'
+export { type FishyscapesCurve, fishyscapesCurve } from './evaluation/fishyscapes-curve.ts'
+export { type ScoreHistogram, scoreHistogram } from './evaluation/histogram.ts'
+export { type Interval, type MeanInterval, meanInterval } from './evaluation/intervals.ts'
 export { OpenSetMetrics, type OpenSetMetricsOptions, type OpenSetResult } from './evaluation/open-set.ts'
-export { FPR_CONVENTIONS, type FprConvention } from './evaluation/operating-point.ts'
+export { OpenSetSweep, type OpenSetSweepOptions, type SweepPoint } from './evaluation/open-set-sweep.ts'
+export {
+  FPR_CONVENTIONS,
+  type FprConvention,
+  type ThresholdConvention,
+} from './evaluation/operating-point.ts'
+export { type PairedDifference, pairedDifference } from './evaluation/paired-difference.ts'
+export { type ImageMeans, PerImageAnomalyMetrics, type PerImageResult } from './evaluation/per-image.ts'
+export { type ImageTable, readImageTable } from './evaluation/readers/image-table.ts'
+export { type LabelMapping, parseLabelMapping, readLabelMapping } from './evaluation/readers/label-mapping.ts'
+export { LABEL_PRESETS } from './evaluation/readers/label-presets.ts'
+export { readScoreMap, type ScoreMapOptions } from './evaluation/readers/score-map.ts'
+export type { BootstrapOptions } from './evaluation/resampling-run.ts'
+export { resizeBilinear } from './evaluation/resize-maps.ts'
 export type { ScoredImage, ScoredImages } from './evaluation/scored-image.ts'
+export {
+  BinnedPixelMetrics,
+  type BinnedPixelMetricsOptions,
+  type BinnedPixelResult,
+} from './evaluation/smiyc/binned-pixel-metrics.ts'
+export {
+  ComponentMetrics,
+  type ComponentMetricsOptions,
+  type ComponentResult,
+  SMIYC_TRACKS,
+  type SmiycTrack,
+} from './evaluation/smiyc/component-metrics.ts'
+export {
+  type FishyscapesImage,
+  readFishyscapesSubmission,
+  writeFishyscapesSubmission,
+} from './evaluation/submission/fishyscapes.ts'
+export { readSmiycSubmission, writeSmiycSubmission } from './evaluation/submission/smiyc.ts'
+export { type TwoFoldOptions, type TwoFoldResult, twoFoldOpenSet } from './evaluation/two-fold.ts'
 export type { FlowConfig } from './flow-checkpoint.ts'
 export type { DenseFlowOptions } from './flow-settings.ts'
 export { type HybridLossOptions, type HybridScoreOptions, hybridLoss, hybridScore } from './functional.ts'
@@ -60,6 +128,19 @@ export type { RealMode, RealNegativesOptions } from './negatives/real.ts'
 export type { SyntheticNegativesOptions } from './negatives/synthetic.ts'
 export type { FlowNegative, FlowWindow, Negative, NegativeSource, TargetSize } from './negatives/types.ts'
 export { type Random, random } from './random.ts'
+export {
+  type Chart,
+  classGapChart,
+  componentChart,
+  curveSeries,
+  openMIoUChart,
+  precisionRecallChart,
+  renderChart,
+  rocChart,
+  scoreHistogramChart,
+  writeChart,
+} from './report/charts.ts'
+export { EvaluationFigures } from './report/evaluation-figures.ts'
 export { type OverlayOptions, renderOverlay } from './report/overlay.ts'
 export { type PatchGridOptions, renderPatchGrid } from './report/patch-grid.ts'
 export { architectures, info, setThreads } from './runtime.ts'
