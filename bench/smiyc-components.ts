@@ -17,8 +17,8 @@ import { compareSides } from './sides.ts'
 
 const HEIGHT = 1080
 const WIDTH = 1920
-/** Noise smoothed over so many pixels has about 7 000 components above the threshold. */
-const SMOOTHING = 15
+/** Noise smoothed over so many pixels has about 9 000 components above the threshold. */
+const SMOOTHING = 18
 
 /** What both sides are told. */
 export interface ComponentTask {
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
       target: join(folder, 'target.u8'),
       height: HEIGHT,
       width: WIDTH,
-      threshold: 0.09,
+      threshold: 0.075,
       minimumPredicted: 1,
       minimumTruth: 10,
     }
@@ -98,7 +98,7 @@ function frame(): { scores: Float32Array; target: Uint8Array } {
     const [top, left] = [rng.integer(0, HEIGHT - height - 1), rng.integer(0, WIDTH - width - 1)]
     for (let y = top; y < top + height; y++) target.fill(1, y * WIDTH + left, y * WIDTH + left + width)
   }
-  for (let i = 0; i < target.length; i++) if (target[i] === 1) scores[i] += 0.1
+  for (let i = 0; i < target.length; i++) if (target[i] === 1) scores[i] += 0.08
   target.fill(255, 0, 20 * WIDTH)
   return { scores, target }
 }
