@@ -1,25 +1,12 @@
 """Pixel metrics with scikit-learn, confusion matrices with NumPy, of raw files that are in memory before the time begins."""
 import json
 import sys
-import time
 
 import numpy as np
 
+from process import serve
+
 PIECE = 1 << 21
-
-
-def reset_peak_memory():
-    try:
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
-    except OSError:
-        pass  # the peak stays that of the whole process
-
-
-def peak_memory():
-    for line in open("/proc/self/status"):
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
 
 
 def metrics(task):
@@ -57,14 +44,7 @@ def confusion(task):
 def main():
     task = json.loads(sys.argv[1])
     who, run = metrics(task) if task["work"] == "metrics" else confusion(task)
-    result = [float(value) for value in run()]
-    reset_peak_memory()
-    print(json.dumps({"who": who, "check": result}), flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        run()
-        milliseconds = (time.perf_counter() - start) * 1e3
-        print(json.dumps({"ms": milliseconds, "rss": peak_memory()}), flush=True)
+    serve(who, run, lambda result: [float(value) for value in result], warm=1)
 
 
 if __name__ == "__main__":

@@ -1,27 +1,14 @@
 """Component metrics of one frame as SegmentMeIfYouCan computes them: masks of the whole image for every component."""
 import json
 import sys
-import time
 
 import numpy as np
 from scipy import ndimage
 
+from process import serve
+
 THRESHOLDS = np.linspace(0.25, 0.75, 11)
 EIGHT = np.ones((3, 3), int)
-
-
-def reset_peak_memory():
-    try:
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
-    except OSError:
-        pass  # the peak stays that of the whole process
-
-
-def peak_memory():
-    for line in open("/proc/self/status"):
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
 
 
 def siou(inside, own, other, own_sizes, other_sizes, meetings):
@@ -75,14 +62,7 @@ def main():
             scores_f1.append(2 * tp / (len(truth) + tp + fp))
         return [len(truth), len(ppv), truth.mean(), ppv.mean(), np.mean(scores_f1)]
 
-    result = [float(value) for value in run()]
-    reset_peak_memory()
-    print(json.dumps({"who": f"one mask a component, numpy {np.__version__}", "check": result}), flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        run()
-        milliseconds = (time.perf_counter() - start) * 1e3
-        print(json.dumps({"ms": milliseconds, "rss": peak_memory()}), flush=True)
+    serve(f"one mask a component, numpy {np.__version__}", run, lambda result: [float(value) for value in result], warm=1)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,12 @@
-"""What every competitor shares: inputs from a file, and answers of one JSON line each.
-
-A worker prints {"who", "check"} when it is warm, then answers every line on standard input with {"ms", "rss"}. `check`
-is a few numbers computed from the result, so that the comparison knows that all sides did the same work.
-"""
+"""What the competitors with tensors share: inputs from a file, and the task."""
 import json
 import struct
 import sys
-import time
 
 import numpy as np
 import torch
+
+from process import serve  # noqa: F401, for those that import it from here
 
 TYPES = {"F32": np.float32, "F16": np.float16, "U8": np.uint8, "I32": np.int32, "I64": np.int64}
 
@@ -32,30 +29,3 @@ def read_task():
     task = json.loads(sys.argv[1])
     torch.set_num_threads(task["threads"])
     return task
-
-
-def reset_peak_memory():
-    try:
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
-    except OSError:
-        pass  # the peak stays that of the whole process
-
-
-def peak_memory():
-    for line in open("/proc/self/status"):
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
-
-
-def serve(who, run, check):
-    """`check(run())` is a list of numbers. Two calls warm up: the first compiles where something is compiled."""
-    numbers = check(run())
-    run()
-    reset_peak_memory()
-    print(json.dumps({"who": who, "check": numbers}), flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        run()
-        milliseconds = (time.perf_counter() - start) * 1e3
-        print(json.dumps({"ms": milliseconds, "rss": peak_memory()}), flush=True)
