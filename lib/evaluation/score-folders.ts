@@ -91,11 +91,11 @@ export async function matchFolders(folders: MatchedFolders): Promise<MatchedFile
 }
 
 const LABEL_HINT =
-  'Score maps and label maps are matched by name, without endings such as _labels or _gtFine_labelIds; give `partial` to leave out images that lack one.'
+  'Score maps and label maps are matched by name, without endings such as _labels or _gtFine_labelIds; give `partial` (--partial) to leave out images that lack one.'
 const SCORE_HINT =
-  'Every label map needs a score map of every score: run `densehybrid score` again, or give `partial` to leave out images that lack one.'
+  'Every label map needs a score map of every score: run `densehybrid score` again, or give `partial` (--partial) to leave out images that lack one.'
 const PREDICTION_HINT =
-  'Predictions are closed-set label maps with the names of the score maps; give `partial` to leave out images that lack one.'
+  'Predictions are closed-set label maps with the names of the score maps; give `partial` (--partial) to leave out images that lack one.'
 
 /**
  * The ranges of grey maps, by score, from the `scores.json` beside them.
