@@ -1,18 +1,29 @@
 // Compiled by `npm run test:types`, never run: what must and what must not type-check for users of the package.
 import {
   AnomalyMetrics,
+  BinnedPixelMetrics,
+  BootstrapMetrics,
+  byScene,
+  ComponentMetrics,
+  classGapChart,
   DataLoader,
   DenseFlow,
   DenseHybridError,
   datasets,
+  type Evaluation,
+  evaluateImages,
   FlowTrainer,
   hybridLoss,
   negatives,
+  openScores,
+  pairedDifference,
+  renderChart,
   renderPatchGrid,
   type ScoreName,
   Segmenter,
   type Tensor,
   Trainer,
+  twoFoldOpenSet,
 } from '../../lib/index.ts'
 
 export async function uses(): Promise<void> {
@@ -72,4 +83,35 @@ export async function uses(): Promise<void> {
   const error = new DenseHybridError('IO', String(wrong))
   // @ts-expect-error an unknown code
   if (error.code === 'ENOENT') throw error
+}
+
+/** The evaluation, as users type it. */
+export async function evaluationTypes(folder: string): Promise<void> {
+  const map: Tensor = { data: new Float32Array(4), shape: [2, 2] }
+  const target: Tensor<Uint8Array> = { data: new Uint8Array(4), shape: [2, 2] }
+  const components = new ComponentMetrics({ track: 'obstacle', threshold: 0.5 }).add(map, target, 'a')
+  const overlap: number = ComponentMetrics.fromJSON(components.toJSON()).result().sIoU
+  const pixels: number = new BinnedPixelMetrics().add(map, target, 'a').result().bestF1Threshold
+  const first = new BootstrapMetrics({ convention: 'e' }).add(map, target, 'a')
+  const { ap } = await pairedDifference(first, first, { resamples: 10, seed: overlap + pixels })
+  const share: number = ap.shareBetter
+  const { images, detectors } = await openScores({ scores: folder, labels: folder, mapping: 'smiyc' })
+  const evaluation: Evaluation = await evaluateImages(images, {
+    detectors,
+    sweep: [0.5, share],
+    smiyc: 'anomaly',
+    breakdowns: [byScene()],
+    bootstrap: { resamples: 100 },
+    onCurve: (detector, curve, result) => console.log(detector, curve.tp.length, result.fprByConvention.f),
+  })
+  const name: string | undefined = evaluation.detectors[0].breakdowns?.[0].group
+  const svg: string = await renderChart(classGapChart(evaluation.openSet?.perClass ?? []), { format: 'svg' })
+  // @ts-expect-error an unknown track
+  new ComponentMetrics({ track: svg })
+  // @ts-expect-error a convention is one letter
+  new BootstrapMetrics({ convention: name })
+  // @ts-expect-error components need scores as float32
+  components.add(target, target, 'b')
+  // @ts-expect-error folds have scale 0.5 or 1
+  await twoFoldOpenSet(images, images, { scale: 0.25 })
 }
