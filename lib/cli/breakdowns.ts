@@ -22,7 +22,7 @@ export async function breakdownsOf(
   const { readImageTable } = await import('../evaluation/readers/image-table.ts')
   const rows = table === undefined ? undefined : await readImageTable(table)
   const columns = Object.keys(rows?.values().next().value ?? {})
-  return by.map((name) => {
+  return [...new Set(by)].map((name) => {
     if (rows !== undefined && columns.includes(name)) return byColumn(rows, name)
     if (name === 'scene') return byScene()
     if (name === 'size') return byObjectSize()

@@ -45,6 +45,8 @@ export function scoreFolders(options: FolderOptions): ScoreFolders {
 export function checkNoFolderFlags(options: FolderOptions): void {
   const { mapping, predictions, resizeScores, partial } = options
   const given = {
+    '--classes': options.classes !== undefined,
+    '--ignore': options.ignore !== undefined,
     '--mapping': mapping !== undefined,
     '--predictions': predictions !== undefined,
     '--resize-scores': resizeScores,

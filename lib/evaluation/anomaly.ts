@@ -20,8 +20,8 @@ export interface AnomalyMetricsOptions {
   readonly nonFinite?: 'error' | 'ignore'
   /**
    * 32, the default, keeps all scores apart. From 8 to 31: scores that agree in the highest bits of their float32 are
-   * one bin, so that memory stays below 8 · 2^bits bytes however many pixels come, and `bounds` says what that can
-   * cost. 16 bits tell scores apart that differ by 2^−7 of their size, 20 bits by 2^−11, about as float16 does.
+   * one bin, so that memory does not grow with the number of pixels (about 12 · 2^bits bytes), and `bounds` says
+   * what that can cost. 16 bits tell scores apart that differ by 2^−7 of their size, 20 bits by 2^−11, about as float16 does.
    */
   readonly bits?: number
 }
@@ -52,7 +52,7 @@ export interface AnomalyResult {
   readonly nonFinite: number
   /** Number of images added. */
   readonly images: number
-  /** Between which values AP, AUROC and FPR lie for certain; absent where all scores were kept apart. */
+  /** Between which values AP, AUROC and FPR lie, see `BinBounds`; absent where all scores were kept apart. */
   readonly bounds?: BinBounds
   /** Why some of the values above are NaN; absent where none is for want of pixels. */
   readonly reason?: string
@@ -68,6 +68,9 @@ export interface AnomalyMetricsJson extends Required<AnomalyMetricsOptions> {
   readonly positives: ScoreStoreJson
   readonly negatives: ScoreStoreJson
 }
+
+/** Shared by all: what it gives is used up before the next image comes. */
+const grouper = new KeyGrouper()
 
 const OPTION_NAMES = ['convention', 'tpr', 'strict', 'nonFinite', 'bits'] as const
 
@@ -92,7 +95,6 @@ export class AnomalyMetrics {
   #ignored = 0
   #nonFiniteCount = 0
   #result: AnomalyResult | undefined
-  readonly #grouper = new KeyGrouper()
 
   /** @throws INVALID_ARGUMENT for an unknown option or value */
   constructor(options: AnomalyMetricsOptions = {}) {
@@ -123,7 +125,7 @@ export class AnomalyMetrics {
     checkSameSize('scores', checkedScores, 'target', checkedTarget, image)
     const bits = bitsOfScores(checkedScores.data)
     const labels = checkedTarget.data
-    const counts = this.#grouper.group(bits, labels)
+    const counts = grouper.group(bits, labels)
     if (counts.nonFinite > 0 && this.nonFinite === 'error') {
       throw nonFiniteError(checkedScores.data, labels, counts, image)
     }

@@ -8,10 +8,7 @@ export type Range = readonly [number, number]
 export interface BinBounds {
   readonly ap: Range
   readonly auroc: Range
-  /**
-   * With the conventions `a` and `b`, points that lie on one line with their neighbours, and with `e` points of equal
-   * TPR, can lead beyond it; both are rare with real scores.
-   */
+  /** With the conventions `a` and `b`, points that lie on one line with their neighbours can lead beyond it; rare. */
   readonly fpr: Range
 }
 
@@ -65,5 +62,10 @@ function fprRange(curve: ThresholdCurve, target: number, convention: FprConventi
   const crossing = Math.min(reached, tp.length - 1)
   const { index } = pointAtTpr(curve, target, convention)
   const lowest = crossing === 0 ? 0 : fp[crossing - 1]
+  if (convention === 'e' && tp[crossing] < positives) {
+    // Of points of equal TPR it takes the last, which lies before the next anomaly.
+    const next = firstIndex(tp.length, (k) => tp[k] > tp[crossing])
+    return [lowest / negatives, fp[next] / negatives]
+  }
   return [lowest / negatives, Math.max(fp[crossing], fp[Math.max(0, index)]) / negatives]
 }

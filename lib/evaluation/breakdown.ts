@@ -43,10 +43,12 @@ export function byClass(classes: readonly string[]): Breakdown {
  * @param pattern instead: its first group in parentheses
  */
 export function byScene(pattern = /([^/_]+)[^/]*$/): Breakdown {
+  // With g or y a pattern remembers where it was.
+  const once = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''))
   return {
     name: 'scene',
     split({ id, labels }) {
-      const group = pattern.exec(id)?.[1]
+      const group = id.match(once)?.[1]
       if (group === undefined) {
         throw new DenseHybridError('INVALID_ARGUMENT', `The name ${JSON.stringify(id)} has no scene.`, {
           hint: `Scenes are what ${pattern} finds in the names of images.`,

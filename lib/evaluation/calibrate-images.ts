@@ -1,7 +1,14 @@
 import { SCORE_NAMES } from '../scores.ts'
 import { AnomalyMetrics } from './anomaly.ts'
 import { type Calibration, type CalibrationTarget, calibrateThreshold } from './calibrate.ts'
-import { anomalyTarget, detectorGroups, PassMeter, type PassOptions } from './passes.ts'
+import {
+  anomalyTarget,
+  checkPassOptions,
+  detectorGroups,
+  PASS_OPTION_NAMES,
+  PassMeter,
+  type PassOptions,
+} from './passes.ts'
 import type { ScoredImages } from './scored-image.ts'
 
 /** Options of {@link calibrateImages}. */
@@ -20,6 +27,7 @@ export async function calibrateImages(
   images: ScoredImages,
   options: CalibrationOptions = {},
 ): Promise<Record<string, Calibration>> {
+  checkPassOptions('calibrateImages', options, [...PASS_OPTION_NAMES, 'target'])
   const { tpr = 0.95, convention = 'a', signal, target = { tpr, convention } } = options
   const groups = await detectorGroups(images, options.detectors ?? SCORE_NAMES, options.memory)
   const meter = new PassMeter(images.length, groups.length, options.onProgress)

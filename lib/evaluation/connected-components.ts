@@ -1,3 +1,5 @@
+import { invalid } from '../validate.ts'
+
 /** Bounding box in pixels: inclusive top left, exclusive bottom right. */
 export interface Box {
   readonly left: number
@@ -31,11 +33,13 @@ interface Runs {
  *
  * @param mask H×W, not 0 = inside
  * @param size [H, W]
+ * @throws INVALID_ARGUMENT where they do not fit
  */
 export function connectedComponents(
   mask: Uint8Array,
   [height, width]: readonly [number, number],
 ): Components {
+  if (mask.length !== height * width) throw invalid('mask', `${height}×${width} values`, mask)
   const runs = findRuns(mask, height, width)
   const parents = uniteRuns(runs, height)
   const labels = new Int32Array(mask.length)

@@ -1,5 +1,6 @@
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
 import { SCORE_NAMES, type ScoreName } from '../scores.ts'
+import { checkNumber, checkOneOf } from '../validate.ts'
 import { BootstrapMetrics } from './bootstrap.ts'
 import type { GroupTarget } from './breakdown.ts'
 import { ConfusionMatrix } from './confusion.ts'
@@ -16,10 +17,10 @@ import { meanOverClasses } from './open-set.ts'
 import { OperatingMeasures } from './operating-measures.ts'
 import { checkConvention, type ThresholdConvention } from './operating-point.ts'
 import { pairedDifference } from './paired-difference.ts'
-import { anomalyTarget, detectorGroups, PassMeter } from './passes.ts'
+import { anomalyTarget, checkPassOptions, detectorGroups, PASS_OPTION_NAMES, PassMeter } from './passes.ts'
 import { checkBootstrap } from './resampling-run.ts'
 import type { ScoredImages } from './scored-image.ts'
-import type { SmiycTrack } from './smiyc/component-metrics.ts'
+import { SMIYC_TRACKS, type SmiycTrack } from './smiyc/component-metrics.ts'
 
 /**
  * Measures anomaly detection and open-set segmentation of every detector on a set of images.
@@ -34,12 +35,44 @@ export async function evaluateImages(
   images: ScoredImages,
   options: EvaluationOptions = {},
 ): Promise<Evaluation> {
+  checkOptions(options)
   const groups = await detectorGroups(images, options.detectors ?? SCORE_NAMES, options.memory)
   const run = new EvaluationRun(images, options, groups.length)
   for (const [pass, group] of groups.entries()) await run.measureDetectors(group, pass === 0)
   await run.measureOwnThresholds()
   await run.measureIntervals()
   return run.result()
+}
+
+const OPTION_NAMES = [
+  ...PASS_OPTION_NAMES,
+  'thresholds',
+  'threshold',
+  'absent',
+  'perImage',
+  'sweep',
+  'smiyc',
+  'breakdowns',
+  'bootstrap',
+  'onCurve',
+] as const satisfies readonly (keyof EvaluationOptions)[]
+
+/** Checks all that can be checked before an image is read. */
+function checkOptions(options: EvaluationOptions): void {
+  checkPassOptions('evaluateImages', options, OPTION_NAMES)
+  const { thresholds = {}, threshold, absent, sweep = [], smiyc, bootstrap, tpr, convention = 'a' } = options
+  for (const [name, value] of Object.entries(thresholds)) {
+    checkOneOf('options.thresholds', name, SCORE_NAMES)
+    checkNumber(`options.thresholds.${name}`, value)
+  }
+  if (threshold !== undefined) checkNumber('options.threshold', threshold)
+  if (absent !== undefined) checkOneOf('options.absent', absent, ['skip', 'zero'])
+  if (smiyc !== undefined) checkOneOf('options.smiyc', smiyc, Object.keys(SMIYC_TRACKS))
+  for (const [i, rate] of sweep.entries())
+    checkConvention('options.convention', convention, `options.sweep[${i}]`, rate)
+  if (bootstrap === undefined) return
+  checkBootstrap('options.bootstrap', bootstrap)
+  new BootstrapMetrics({ ...(tpr && { tpr }), convention }) // refuses convention f
 }
 
 /** The passes of one evaluation and what they have found. */
@@ -68,12 +101,6 @@ class EvaluationRun {
     this.#options = options
     this.#detectors = detectors
     this.#settings = { tpr, convention }
-    if (options.bootstrap !== undefined) {
-      checkBootstrap('options.bootstrap', options.bootstrap)
-      new BootstrapMetrics(this.#settings) // convention f is refused before any image is read
-    }
-    for (const [i, rate] of (options.sweep ?? []).entries())
-      checkConvention('options.convention', convention, `options.sweep[${i}]`, rate)
     const labelled = images.classes.length > 0
     for (const detector of labelled ? detectors : []) {
       const given = thresholds[detector]

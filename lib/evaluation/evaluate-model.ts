@@ -9,20 +9,6 @@ import { evaluateImages } from './evaluate-images.ts'
 import type { Evaluation, EvaluationOptions } from './evaluation.ts'
 import { scoredByModel } from './scored-image.ts'
 
-const PASS_OPTIONS = ['detectors', 'tpr', 'convention', 'memory', 'signal', 'onProgress'] as const
-const EVALUATION_OPTIONS = [
-  ...PASS_OPTIONS,
-  'thresholds',
-  'threshold',
-  'absent',
-  'perImage',
-  'sweep',
-  'smiyc',
-  'breakdowns',
-  'bootstrap',
-  'onCurve',
-] as const satisfies readonly (keyof EvaluationOptions | (typeof PASS_OPTIONS)[number])[]
-
 /**
  * All metrics of a model on a data set: AP, AUROC and FPR of every detector, and, where the data set has classes,
  * closed-set mIoU and open-mIoU. Images are scored one at a time at the size of their labels. `threshold` is the
@@ -40,10 +26,12 @@ export async function evaluateModel(
   dataset: Dataset,
   options: EvaluationOptions = {},
 ): Promise<Evaluation> {
-  checkOptionNames('evaluateModel', options, EVALUATION_OPTIONS)
   checkClasses(segmenter, dataset)
-  const threshold = options.threshold ?? segmenter.threshold
-  return evaluateImages(scoredByModel(segmenter, dataset), { ...options, threshold })
+  const threshold = options.threshold ?? segmenter.threshold ?? undefined
+  return evaluateImages(scoredByModel(segmenter, dataset), {
+    ...options,
+    ...(threshold !== undefined && { threshold }),
+  })
 }
 
 /**
@@ -56,7 +44,6 @@ export async function calibrateModel(
   dataset: Dataset,
   options: CalibrationOptions = {},
 ): Promise<Record<string, Calibration>> {
-  checkOptionNames('calibrateModel', options, [...PASS_OPTIONS, 'target'])
   checkClasses(segmenter, dataset)
   return calibrateImages(scoredByModel(segmenter, dataset), options)
 }

@@ -1,6 +1,7 @@
 import { DenseHybridError } from '../errors.ts'
 import type { ScoreName } from '../scores.ts'
 import { type Tensor, tensor } from '../tensor.ts'
+import { invalid } from '../validate.ts'
 import { readClassMap } from './readers/class-map.ts'
 import { applyLabelMapping, type LabelMapping } from './readers/label-mapping.ts'
 import type { StoredScoreMap } from './readers/map-values.ts'
@@ -94,7 +95,12 @@ class ImageReader {
     labelPath: string,
     signal: AbortSignal | undefined,
   ): Promise<Tensor> {
-    const path = this.#files.scores.get(score)!.get(image)!
+    const files = this.#files.scores.get(score)
+    if (files === undefined) {
+      const held = [...this.#files.scores.keys()].join(', ')
+      throw invalid('detectors', `scores that the folder holds (${held})`, score)
+    }
+    const path = files.get(image)!
     const range = this.#ranges[score]
     const { map, type } = await readStoredScoreMap(path, { range, signal })
     if (range === undefined) this.#checkGrey(score, path, type)

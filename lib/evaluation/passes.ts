@@ -1,7 +1,8 @@
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
 import { DenseHybridError, throwIfAborted } from '../errors.ts'
-import type { ScoreName } from '../scores.ts'
-import type { ThresholdConvention } from './operating-point.ts'
+import { checkScores, type ScoreName } from '../scores.ts'
+import { checkNumber, checkOptionNames, invalid } from '../validate.ts'
+import { checkConvention, type FprConvention, type ThresholdConvention } from './operating-point.ts'
 import type { ScoredImages } from './scored-image.ts'
 
 /** Where a run over images stands. */
@@ -29,6 +30,32 @@ export interface PassOptions {
   readonly memory?: number
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: EvaluationProgress) => void
+}
+
+/** Names of {@link PassOptions}. */
+export const PASS_OPTION_NAMES = ['detectors', 'tpr', 'convention', 'memory', 'signal', 'onProgress'] as const
+
+/**
+ * Checks what evaluation and calibration share, before any image is read.
+ *
+ * @throws INVALID_ARGUMENT naming the option
+ */
+export function checkPassOptions(caller: string, options: PassOptions, names: readonly string[]): void {
+  checkOptionNames(caller, options, names)
+  const { detectors, tpr = 0.95, convention = 'a', memory } = options
+  if (detectors !== undefined) {
+    checkScores(detectors)
+    if (detectors.length === 0) throw invalid('options.detectors', 'at least one score', detectors)
+  }
+  checkConvention('options.convention', convention, 'options.tpr', tpr)
+  if ((convention as FprConvention) === 'd')
+    throw invalid(
+      'options.convention',
+      'a, b, c, e or f',
+      convention,
+      'Convention d interpolates and names no threshold.',
+    )
+  if (memory !== undefined) checkNumber('options.memory', memory, 0)
 }
 
 /** Anomaly target by label: 1 unknown, 2 ignore, 0 known. */

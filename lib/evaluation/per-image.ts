@@ -1,5 +1,5 @@
 import { DenseHybridError } from '../errors.ts'
-import { checkOptionNames, invalid } from '../validate.ts'
+import { checkInteger, checkNumber, checkOptionNames, invalid } from '../validate.ts'
 import { AnomalyMetrics, type AnomalyMetricsOptions, type AnomalyResult } from './anomaly.ts'
 import { meanSkippingNaN } from './confusion.ts'
 import { checkConvention, FPR_CONVENTIONS, type FprConvention } from './operating-point.ts'
@@ -180,8 +180,19 @@ export class PerImageAnomalyMetrics {
     if (!Array.isArray(json.images)) throw invalid('json.images', 'an array of images', json.images)
     checkConvention('json.convention', json.convention, 'json.tpr', json.tpr)
     const metrics = new PerImageAnomalyMetrics({ convention: json.convention, tpr: json.tpr })
-    for (const image of json.images as ImageAnomalyResult[]) {
-      const number = (value: unknown) => (typeof value === 'number' ? value : Number.NaN)
+    for (const [i, image] of (json.images as ImageAnomalyResult[]).entries()) {
+      const where = `json.images[${i}]`
+      if (
+        typeof image !== 'object' ||
+        image === null ||
+        typeof image.image !== 'string' ||
+        image.image === ''
+      )
+        throw invalid(where, 'the values of an image with its name', image)
+      for (const count of ['positives', 'negatives', 'ignored', 'nonFinite'] as const)
+        checkInteger(`${where}.${count}`, image[count], 0)
+      const number = (value: unknown) =>
+        value === null || Number.isNaN(value) ? Number.NaN : checkNumber(where, value, 0, 1)
       const rates = FPR_CONVENTIONS.map((name) => [name, number(image.fprByConvention?.[name])] as const)
       metrics.addResult(image.image, {
         ...(image as unknown as AnomalyResult),

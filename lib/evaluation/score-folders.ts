@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises'
-import { extname, join } from 'node:path'
+import { basename, extname, join, resolve } from 'node:path'
 import { filesByStem } from '../data/datasets/list-files.ts'
 import { readJson } from '../data/read-bytes.ts'
 import { DenseHybridError } from '../errors.ts'
@@ -98,17 +98,26 @@ const PREDICTION_HINT =
   'Predictions are closed-set label maps with the names of the score maps; give `partial` (--partial) to leave out images that lack one.'
 
 /**
- * The ranges of grey maps, by score, from the `scores.json` beside them.
+ * The ranges of grey maps, by score, from the `scores.json` beside them; of the folder of one score, which is read as
+ * `hybrid`, from the one above it.
  *
  * @throws DenseHybridError INVALID_FILE naming the file and the score
  */
 export async function readRanges(folder: string): Promise<Ranges> {
+  const own = await rangesIn(folder)
+  const score = SCORE_NAMES.find((name) => name === basename(resolve(folder)))
+  if (own !== undefined || score === undefined) return own ?? {}
+  const range = (await rangesIn(join(folder, '..')))?.[score]
+  return range === undefined ? {} : { hybrid: range }
+}
+
+async function rangesIn(folder: string): Promise<Ranges | undefined> {
   const path = join(folder, 'scores.json')
   let content: unknown
   try {
     content = await readJson(path)
   } catch (error) {
-    if (error instanceof DenseHybridError && error.code === 'NOT_FOUND') return {}
+    if (error instanceof DenseHybridError && error.code === 'NOT_FOUND') return undefined
     throw error
   }
   const ranges = (Object(content) as { ranges?: Ranges }).ranges ?? {}

@@ -204,6 +204,7 @@ export class ScoreStore {
     if (this.#waitingCount === 0) return
     const sorted = sortKeys(this.#waiting.subarray(0, this.#waitingCount))
     this.#waitingCount = 0
+    this.#waiting = new Int32Array(0)
     // Keys between the counters of their block: its scores are not as quantised as they seemed.
     const isBetween = (key: number) => this.#starts[(key >> BLOCK_BITS) + BLOCK_ZERO] >= 0
     if (this.#starts.length > 0 && sorted.some(isBetween)) this.#flatten()

@@ -86,7 +86,7 @@ export class EvaluationFigures {
         ? [{ detector, points: sweep.map(({ targetTpr, openMIoU }) => ({ tpr: targetTpr, openMIoU })) }]
         : [],
     )
-    if (sweeps.length > 0) {
+    if (sweeps.some(({ points }) => points.some(({ openMIoU }) => Number.isFinite(openMIoU)))) {
       const closedMIoU = openSet?.closedMIoU ?? detectors.find((entry) => entry.openSet)?.openSet?.closedMIoU
       charts.push([
         'open-miou',

@@ -125,6 +125,14 @@ describe('evaluate and calibrate on folders', function () {
         'predictions',
       ),
     ).to.match(/^1 densehybrid: predictions.* is no closed-set prediction of 1 classes/)
+    expect(await failure('--classes', '2', '--detectors', 'entropy')).to.match(
+      /^2 .*holds no entropy; it holds hybrid/,
+    )
+    expect(await failure('--classes', '2', '--sweep')).to.match(/^2 .*--sweep needs --predictions/)
+    expect(await failure('--classes', '2', '--paste-negatives', 'x')).to.match(
+      /^2 .*--paste-negatives needs --model/,
+    )
+    expect(await failure('--classes', '2', '--scale', '1')).to.match(/^2 .*--scale goes with --second-fold/)
     const model = await cli('evaluate', '--model', 'm', '--data', 'd', '--predictions', 'p')
     expect(`${model.code} ${model.stderr}`).to.match(/^2 .*--predictions goes with --scores/)
     const folds = await cli('evaluate', '--model', 'm', '--data', 'd', '--second-fold', 'e', '--sweep')

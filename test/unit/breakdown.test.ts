@@ -61,6 +61,8 @@ describe('breakdowns', () => {
     expect(() => byColumn(new Map([['north_day_01', {}]]), 'weather').split(image)).to.throw(
       'no column "weather"',
     )
+    const global = byScene(/([a-z]+)/g)
+    for (let i = 0; i < 3; i++) expect(Object.keys(await targetsOf(global))).to.deep.equal(['north'])
     expect(() => byScene(/^(south)/).split(image)).to.throw('has no scene')
   })
 

@@ -53,6 +53,10 @@ describe('connectedComponents', () => {
     expect(connectedComponents(...maskOf('#.#.#', '#.#.#', '##.##', '..#..')).count).to.equal(1)
   })
 
+  it('refuses a mask of another size', () => {
+    expect(() => connectedComponents(new Uint8Array(4), [3, 3])).to.throw('3×3 values')
+  })
+
   it('is what a flood fill finds', () => {
     const picture = fc
       .tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }))

@@ -203,6 +203,32 @@ describe('evaluateImages', () => {
     expect(error).to.have.property('code', 'ABORTED')
   })
 
+  it('refuses options that it does not know or cannot use, before any image is read', async () => {
+    const wrong: [object, string][] = [
+      [{ convntion: 'c' }, 'Unknown option "convntion"'],
+      [{ convention: 'd' }, 'options.convention'],
+      [{ absent: 'zeros' }, 'options.absent'],
+      [{ threshold: Number.NaN }, 'options.threshold'],
+      [{ threshold: null }, 'options.threshold'],
+      [{ thresholds: { hybrid: 'high' } }, 'options.thresholds.hybrid'],
+      [{ memory: Number.NaN }, 'options.memory'],
+      [{ detectors: [] }, 'options.detectors'],
+      [{ detectors: ['hybird'] }, 'scores[0]'],
+      [{ smiyc: 'obstacles' }, 'options.smiyc'],
+      [{ bootstrap: { resamples: 1 } }, 'options.resamples'],
+      [{ bootstrap: {}, convention: 'f' }, 'options.convention'],
+    ]
+    for (const [options, text] of wrong) {
+      const set = source(images)
+      const error = await evaluateImages(set, options as never).catch((reason) => reason)
+      expect(error, text).to.have.property('code', 'INVALID_ARGUMENT')
+      expect(error.message).to.include(text)
+      expect(set.reads).to.deep.equal([])
+    }
+    const error = await calibrateImages(source(images), { tprs: 0.5 } as never).catch((reason) => reason)
+    expect(error.message).to.include('Unknown option "tprs"')
+  })
+
   it('refuses an empty set', async () => {
     const error = await evaluateImages(source([])).catch((reason) => reason)
     expect(error).to.have.property('code', 'EMPTY')

@@ -266,6 +266,20 @@ describe('score maps on disk', () => {
     }
   })
 
+  it('keep their range where the folder of one score is given', async () => {
+    await rm(join(root, 'out/entropy'), { recursive: true })
+    await writePng16(join(root, 'out/hybrid/city/one.png'), tensor(SCORES, SHAPE), { min: -9, max: 9 })
+    await label('gt/city/one.png', [1, 0, 1, 0, 0, 0])
+    await writeFile(join(root, 'out/scores.json'), '{"ranges": {"hybrid": {"min": -9, "max": 9}}}')
+    const scoresOf = async (folder: string) => {
+      const { images } = await open({ scores: join(root, folder) })
+      for await (const { scores } of images.read(['hybrid'])) return scores.hybrid
+      return undefined
+    }
+    expect(await scoresOf('out/hybrid')).to.deep.equal(await scoresOf('out'))
+    expect((await scoresOf('out/hybrid'))![0]).to.be.closeTo(SCORES[0], 1e-3)
+  })
+
   it('are refused where scores.json gives no range', async () => {
     await rm(join(root, 'out/entropy'), { recursive: true })
     await writePng16(join(root, 'out/hybrid/city/one.png'), tensor(SCORES, SHAPE), { min: -9, max: 9 })

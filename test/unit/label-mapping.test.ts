@@ -145,6 +145,9 @@ describe('label mappings', () => {
         expect([...mapping.table], name).to.deep.equal(expected)
         expect(mapping.name).to.include(name)
       }
+      // A plain object would put the whole number first.
+      const ordered = '{"0..10": "inlier", "5": "anomaly", "rest": "ignore"}'
+      expect((await read('order.json', ordered)).table[5]).to.equal(0)
       expect([...(await read('c.json', '{"7": 0}')).table.slice(6, 9)]).to.deep.equal([-1, 0, -1])
       expect((await read('d.yaml', 'smiyc')).table[1]).to.equal(UNKNOWN_LABEL)
     })

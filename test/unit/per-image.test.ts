@@ -45,6 +45,12 @@ describe('PerImageAnomalyMetrics', () => {
     expect(() => metrics.merge(metrics)).to.throw('another PerImageAnomalyMetrics')
     expect(() => PerImageAnomalyMetrics.fromJSON({} as never)).to.throw('version 1')
     expect(() => PerImageAnomalyMetrics.fromJSON({ ...metrics.toJSON(), tpr: 2 })).to.throw('json.tpr')
+    const [image] = metrics.toJSON().images
+    const read = (entry: unknown) => () =>
+      PerImageAnomalyMetrics.fromJSON({ ...metrics.toJSON(), images: [entry] } as never)
+    expect(read({ ...image, ap: 7 })).to.throw('json.images[0]')
+    expect(read({ ...image, positives: 'many' })).to.throw('json.images[0].positives')
+    expect(read(null)).to.throw('json.images[0]')
   })
 
   it('is NaN without images', () => {

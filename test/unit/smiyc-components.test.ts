@@ -143,6 +143,22 @@ describe('ComponentMetrics', () => {
     expect(() => merged.merge(new ComponentMetrics({ threshold: 1 }))).to.throw('metrics of 1 and 1 pixels')
   })
 
+  it('refuses damaged JSON by field, and a threshold beyond float16', () => {
+    const metrics = new ComponentMetrics({ ...sizes, threshold: 0.5 })
+    const good = metrics
+      .add(scores(1, 0, 0, 0, 0, 0, 0, 0, 0, 0), target(1, 0, 0, 0, 0, 0, 0, 0, 0, 0), 'a')
+      .toJSON()
+    const [image] = good.images
+    const read = (images: unknown[]) => () => ComponentMetrics.fromJSON({ ...good, images } as never)
+    expect(read([image])).not.to.throw()
+    expect(read([image, image])).to.throw('every image once')
+    expect(read([{ ...image, truth: [{ area: 1, sIoU: '0.9' }] }])).to.throw('json.images[0] sIoU')
+    expect(read([{ ...image, predicted: [{ area: 1, sIoU: 1, ppv: 5 }] }])).to.throw('json.images[0] ppv')
+    expect(read([null])).to.throw('json.images[0]')
+    expect(() => new ComponentMetrics({ threshold: 1e6 })).to.throw('the range of float16')
+    expect(() => new ComponentMetrics({ threshold: 1e6, float16Threshold: false })).not.to.throw()
+  })
+
   it('refuses maps without rows, other sizes, names given twice, and unknown tracks', () => {
     const metrics = new ComponentMetrics({ threshold: 0 })
     expect(() => metrics.add(new Float32Array(4), new Uint8Array(4), 'a')).to.throw('a tensor H×W')

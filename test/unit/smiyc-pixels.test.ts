@@ -79,6 +79,37 @@ describe('BinnedPixelMetrics', () => {
     ])
   })
 
+  it('takes as many images as a benchmark has', () => {
+    const bins = 770
+    const frames = Array.from({ length: 400 }, (_, index) => ({
+      image: `image-${index}`,
+      thresholds: Array.from({ length: bins }, (_, k) => 10 - k / 100 - index / 1e5),
+      positives: Array.from({ length: bins }, (_, k) => (k < 70 ? 1 : 0)),
+      negatives: Array.from({ length: bins }, () => 1),
+    }))
+    const json = { type: 'BinnedPixelMetrics', version: 1, bins: 'adaptive', float16: true, frames } as const
+    expect(BinnedPixelMetrics.fromJSON(json).result()).to.include({
+      images: 400,
+      positives: 28_000,
+      bestF1: 2 / 3,
+    })
+  })
+
+  it('refuses damaged JSON by field', () => {
+    const good = new BinnedPixelMetrics().add(scores(1, 2, 3), target(0, 1, 0), 'a').toJSON()
+    const [frame] = good.frames
+    const withFrame = (change: object) => () =>
+      BinnedPixelMetrics.fromJSON({ ...good, frames: [{ ...frame, ...change }] } as never)
+    expect(withFrame({})).not.to.throw()
+    expect(withFrame({ positives: frame.positives.map(() => -1) })).to.throw('json.frames[0] counts')
+    expect(withFrame({ negatives: [] })).to.throw('json.frames[0]')
+    expect(withFrame({ thresholds: [...frame.thresholds].reverse() })).to.throw('descending numbers')
+    expect(() => BinnedPixelMetrics.fromJSON({ ...good, frames: [frame, frame] })).to.throw(
+      'every image once',
+    )
+    expect(() => BinnedPixelMetrics.fromJSON({ ...good, frames: [null] } as never)).to.throw('json.frames[0]')
+  })
+
   it('has uniform bins for probabilities', () => {
     const metrics = new BinnedPixelMetrics({ bins: 'uniform' })
     expect(metrics.add(scores(0.9, 0.1, 1, 0), target(1, 0, 1, 0), 'a').result()).to.include({

@@ -3,7 +3,7 @@ import type { ThresholdConvention } from '../../evaluation/operating-point.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { choice, integer, number, text, toggle } from '../flags.ts'
 import { MEASURING_FLAGS, MODEL_HELP, openTestData, withModel } from '../models.ts'
-import { SCORE_FOLDER_FLAGS, SCORE_FOLDER_HELP, scoreFolders } from '../score-folders.ts'
+import { checkNoFolderFlags, SCORE_FOLDER_FLAGS, SCORE_FOLDER_HELP, scoreFolders } from '../score-folders.ts'
 import { percent } from '../ui.ts'
 import { UsageError } from '../usage-error.ts'
 
@@ -95,13 +95,18 @@ interface Options {
 }
 
 /** Either model and data, or scores and labels. */
-function checkSources({ model, data, scores, labels, write, out, fpr, bestF1 }: Options): boolean {
+function checkSources(options: Options): boolean {
+  const { model, data, scores, labels, write, out, fpr, bestF1 } = options
   const fromModel = model !== undefined && data !== undefined && scores === undefined && labels === undefined
   const fromScores = scores !== undefined && labels !== undefined && data === undefined
   if (!fromModel && !fromScores) {
     throw new UsageError('calibrate needs --model CKPT and --data SPEC, or --scores DIR and --labels DIR')
   }
   if (fpr !== undefined && bestF1) throw new UsageError('--fpr and --best-f1 exclude each other')
+  if (fromModel) checkNoFolderFlags({ ...options, predictions: undefined })
+  else if (options.pasteNegatives !== undefined) {
+    throw new UsageError('--paste-negatives needs --model CKPT and --data SPEC')
+  }
   if (write && out !== undefined) throw new UsageError('--write and --out exclude each other')
   if ((write || out !== undefined) && model === undefined) {
     throw new UsageError('--write and --out need --model CKPT, the checkpoint that gets the threshold')

@@ -29,7 +29,7 @@ const FLAGS = {
   smiyc: choice(['anomaly', 'obstacle'], { placeholder: 'TRACK' }),
   bootstrap: integer(2, 1_000_000),
   secondFold: text('SPEC'),
-  scale: number(0.5, 1, { default: 0.5 }),
+  scale: number(0.5, 1),
   by: words('NAMES'),
   table: text('FILE'),
   curves: text('DIR'),
@@ -56,7 +56,7 @@ export const command = defineCommand({
     ['threshold', 'of s_H for open-mIoU; or:'],
     ['calibrateOn', 'all thresholds at --tpr on other images'],
     ['calibrateOnSelf', 'on the same images (where no threshold is known)'],
-    ['secondFold,scale', 'two folds: τ from the other, at scale {scale} or 1'],
+    ['secondFold,scale', 'two folds: τ from the other, at scale 0.5 or 1'],
     ['tpr,convention', 'of FPR and thresholds ({tpr}); a, b, c, e, f ({convention})'],
     ['absent', 'classes that do not occur: left out, or 0 ({absent})'],
     ['pasteNegatives', 'paste an object into every image'],
@@ -98,7 +98,7 @@ async function evaluateFolds(options: Options, context: CommandContext): Promise
   const { scoredByModel } = await import('../../evaluation/scored-image.ts')
   const { twoFoldOpenSet } = await import('../../evaluation/two-fold.ts')
   const { jsonText, writeText } = await import('../../evaluation/export.ts')
-  const { pasteNegatives, seed, tpr, convention, absent, scale, json } = options
+  const { pasteNegatives, seed, tpr, convention, absent, scale = 0.5, json } = options
   if (scale !== 0.5 && scale !== 1) throw new UsageError(`--scale takes 0.5 or 1, not ${scale}`)
   const result = await withModel(options.model!, options, async (model) => {
     const open = async (spec: string) =>
@@ -127,6 +127,9 @@ function checkSources(options: Options): boolean {
     '--calibrate-on-self': calibrateOnSelf || undefined,
   }
   if (fromModel) checkNoFolderFlags(options)
+  else checkNoModelFlags(options)
+  if (options.scale !== undefined && options.secondFold === undefined)
+    throw new UsageError('--scale goes with --second-fold SPEC')
   if (options.secondFold !== undefined) checkFolds(options, fromModel)
   const given = Object.entries(chosen).flatMap(([name, value]) => (value === undefined ? [] : [name]))
   if (given.length > 1) throw new UsageError(`${given.join(' and ')} exclude each other`)
@@ -136,7 +139,16 @@ function checkSources(options: Options): boolean {
   return fromModel
 }
 
-/** Two folds give an open-mIoU and nothing else. */
+/** Without a model there are no pictures to paste into, and without predictions no classes. */
+function checkNoModelFlags({ pasteNegatives, sweep, perClass, predictions }: Options): void {
+  if (pasteNegatives !== undefined)
+    throw new UsageError('--paste-negatives needs --model CKPT and --data SPEC')
+  if (predictions !== undefined) return
+  if (sweep) throw new UsageError('--sweep needs --predictions DIR, or --model CKPT and --data SPEC')
+  if (perClass) throw new UsageError('--per-class needs --predictions DIR, or --model CKPT and --data SPEC')
+}
+
+/** Two folds give an open-mIoU of the hybrid score and nothing else. */
 function checkFolds(options: Options, fromModel: boolean): void {
   if (!fromModel) throw new UsageError('--second-fold needs --model CKPT and --data SPEC, the first fold')
   const { threshold, calibrateOn, calibrateOnSelf, sweep, smiyc, bootstrap, by, curves, csv, perClass } =
@@ -204,11 +216,19 @@ async function evaluateFolders(
     evaluateImages(found.images, {
       ...measured,
       ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
-      detectors: found.detectors.filter((name) => options.detectors.includes(name)),
+      detectors: heldDetectors(options, found.detectors),
       signal: context.signal,
       onProgress,
     }),
   )
+}
+
+/** The detectors that were asked for; by default all that the folder holds. */
+function heldDetectors({ detectors, scores }: Options, held: readonly ScoreName[]): ScoreName[] {
+  if (detectors.length === SCORE_NAMES.length) return [...held]
+  const missing = detectors.filter((name) => !held.includes(name))
+  if (missing.length === 0) return detectors
+  throw new UsageError(`--scores ${scores} holds no ${missing.join(', ')}; it holds ${held.join(', ')}`)
 }
 
 /** TPRs of a sweep: where published curves have their points, and the one that thresholds are calibrated at. */
@@ -231,7 +251,7 @@ async function measuredOptions(
     perImage: csv !== undefined,
     ...(smiyc && { smiyc }),
     ...(bootstrap !== undefined && { bootstrap: { resamples: bootstrap, seed } }),
-    ...((sweep || curves !== undefined) && { sweep: sweepRates(tpr) }),
+    ...((sweep || (curves !== undefined && classes.length > 0)) && { sweep: sweepRates(tpr) }),
     ...(breakdowns.length > 0 && { breakdowns }),
     ...(curves !== undefined && { onCurve: (...found) => figures.add(...found) }),
   }

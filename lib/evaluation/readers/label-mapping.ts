@@ -74,7 +74,8 @@ export async function readLabelMapping(
   const text = (await readBytes(textOrPath, options)).toString('utf8')
   let content: unknown
   try {
-    content = parse(text)
+    // As a Map: an object would put whole numbers first, and the first rule counts.
+    content = parse(text, { mapAsMap: true })
   } catch (error) {
     throw refuse((error as Error).message.split('\n')[0])
   }
@@ -85,11 +86,11 @@ export async function readLabelMapping(
       : inner
     return tableOf(textOrPath, textRules(rules, refuse), refuse)
   }
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+  if (!(content instanceof Map)) {
     throw refuse(`expected an object of rules but found ${describe(content)}`)
   }
-  const rules = Object.entries(content).map(([values, target]) => ({
-    values: values.trim(),
+  const rules = [...content].map(([values, target]) => ({
+    values: String(values).trim(),
     target: String(target).trim(),
   }))
   return tableOf(textOrPath, rules, refuse)

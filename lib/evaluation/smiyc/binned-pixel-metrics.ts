@@ -1,6 +1,6 @@
 import { DenseHybridError } from '../../errors.ts'
 import { roundToHalf } from '../../float16.ts'
-import { checkOneOf, checkOptionNames, invalid } from '../../validate.ts'
+import { checkInteger, checkOneOf, checkOptionNames, invalid } from '../../validate.ts'
 import { checkPixels, checkSameSize, imageText, type Pixels } from '../pixels.ts'
 import { type FrameHistogram, frameHistogram, UNIFORM_RANGE } from './frame-histogram.ts'
 
@@ -159,7 +159,7 @@ export class BinnedPixelMetrics {
       auroc += ((fpr[k] - fpr[k - 1]) * (tpr[k] + tpr[k - 1])) / 2
     }
     const f1 = tp.map((value, k) => (2 * value) / (value + fp[k] + positives)) // tp + fn = P
-    const best = f1.indexOf(Math.max(...f1))
+    const best = f1.reduce((top, value, k) => (value > f1[top] ? k : top), 0)
     const reason = whyUndefined(positives, negatives)
     return {
       ap: positives === 0 ? Number.NaN : ap,
@@ -194,11 +194,20 @@ export class BinnedPixelMetrics {
     const { bins, float16, frames } = json
     if (!Array.isArray(frames)) throw invalid('json.frames', 'an array of images', frames)
     const metrics = new BinnedPixelMetrics({ bins, float16 })
-    for (const [i, { image, thresholds, positives, negatives }] of (frames as typeof json.frames).entries()) {
-      const lists = [thresholds, positives, negatives]
-      const areLists = lists.every((list) => Array.isArray(list) && list.length === thresholds.length)
-      if (typeof image !== 'string' || !areLists || !lists.flat().every(Number.isFinite))
-        throw invalid(`json.frames[${i}]`, '{ image, thresholds, positives, negatives }', image)
+    for (const [i, frame] of (frames as typeof json.frames).entries()) {
+      const { image, thresholds, positives, negatives } = Object(frame) as (typeof json.frames)[number]
+      const where = `json.frames[${i}]`
+      const areLists = [positives, negatives].every(
+        (list) => Array.isArray(list) && Array.isArray(thresholds) && list.length === thresholds.length,
+      )
+      if (typeof image !== 'string' || image === '' || !areLists)
+        throw invalid(where, '{ image, thresholds, positives, negatives }', frame)
+      if (metrics.#frames.has(image)) throw invalid(`${where}.image`, 'every image once', image)
+      const descend = thresholds.every(
+        (value, k) => Number.isFinite(value) && (k === 0 || value < thresholds[k - 1]),
+      )
+      if (!descend) throw invalid(`${where}.thresholds`, 'descending numbers', thresholds)
+      for (const count of [...positives, ...negatives]) checkInteger(`${where} counts`, count, 0)
       metrics.#frames.set(image, { thresholds, positives, negatives })
     }
     return metrics

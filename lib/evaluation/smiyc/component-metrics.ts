@@ -2,7 +2,12 @@ import { roundedToHalf } from '../../float16.ts'
 import type { TypedArray } from '../../tensor.ts'
 import { checkInteger, checkNumber, checkOneOf, checkOptionNames, invalid } from '../../validate.ts'
 import { type CheckedPixels, checkPixels, checkSameSize, imageText, type Pixels } from '../pixels.ts'
-import { type FrameComponents, frameComponents, type SizeFilter } from './frame-components.ts'
+import {
+  type FrameComponents,
+  frameComponents,
+  type PredictedComponent,
+  type SizeFilter,
+} from './frame-components.ts'
 
 /** The tracks of the benchmark with their sizes in pixels; Lost and Found is measured as `obstacle`. */
 export const SMIYC_TRACKS = {
@@ -114,6 +119,10 @@ export class ComponentMetrics {
     if (options.threshold === undefined) return
     const threshold = checkNumber('options.threshold', options.threshold)
     this.threshold = this.float16Threshold ? roundedToHalf(threshold) : threshold
+    if (!Number.isFinite(this.threshold)) {
+      const hint = 'Or set float16Threshold to false.'
+      throw invalid('options.threshold', 'a number within ±65504, the range of float16,', threshold, hint)
+    }
   }
 
   /**
@@ -224,9 +233,16 @@ export class ComponentMetrics {
       ...(threshold !== null && { threshold }),
     })
     for (const [i, image] of (images as ComponentImage[]).entries()) {
+      const where = `json.images[${i}]`
       const isImage =
         typeof image?.image === 'string' && Array.isArray(image.truth) && Array.isArray(image.predicted)
-      if (!isImage) throw invalid(`json.images[${i}]`, '{ image, truth, predicted }', image)
+      if (!isImage) throw invalid(where, '{ image, truth, predicted }', image)
+      if (metrics.#images.has(image.image)) throw invalid(`${where}.image`, 'every image once', image.image)
+      for (const component of [...image.truth, ...image.predicted] as Partial<PredictedComponent>[]) {
+        checkInteger(`${where} area`, component?.area, 1)
+        checkNumber(`${where} sIoU`, component?.sIoU, 0, 1)
+      }
+      for (const { ppv } of image.predicted) checkNumber(`${where} ppv`, ppv, 0, 1)
       metrics.#images.set(image.image, image)
     }
     return metrics

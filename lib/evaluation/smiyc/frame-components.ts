@@ -104,22 +104,24 @@ function countMeetings(
 }
 
 function truthComponents({ boxes, count }: Components, table: Meetings): TruthComponent[] {
+  const sums = table.ofPredicted.map(sumOf)
   return numbers(count)
     .filter((k) => table.truthAreas[k] > 0)
     .map((k) => ({
       area: table.truthAreas[k],
       box: boxes[k],
-      sIoU: sIoU(table.truthAreas[k], table.ofTruth[k], table.predictedAreas, table.ofPredicted),
+      sIoU: sIoU(table.truthAreas[k], table.ofTruth[k], table.predictedAreas, sums),
     }))
 }
 
 function predictedComponents({ boxes, count }: Components, table: Meetings): PredictedComponent[] {
+  const sums = table.ofTruth.map(sumOf)
   return numbers(count)
     .filter((q) => table.predictedAreas[q] > 0)
     .map((q) => ({
       area: table.predictedAreas[q],
       box: boxes[q],
-      sIoU: sIoU(table.predictedAreas[q], table.ofPredicted[q], table.truthAreas, table.ofTruth),
+      sIoU: sIoU(table.predictedAreas[q], table.ofPredicted[q], table.truthAreas, sums),
       ppv: sumOf(table.ofPredicted[q]) / table.predictedAreas[q],
     }))
 }
@@ -127,19 +129,21 @@ function predictedComponents({ boxes, count }: Components, table: Meetings): Pre
 /**
  * sIoU(k) = |k ∩ K| / (|k| + |K| − |k ∩ K| − |A|): K is the union of the other map's components that touch k, A what of
  * K lies in other components of k's own map. 0 where nothing touches k.
+ *
+ * @param otherSums by component of the other map, its pixels in components of k's own map
  */
 function sIoU(
   area: number,
   touching: ReadonlyMap<number, number>,
   otherAreas: Float64Array,
-  touchingOther: readonly ReadonlyMap<number, number>[],
+  otherSums: readonly number[],
 ): number {
   const common = sumOf(touching)
   let union = 0
   let elsewhere = -common
   for (const other of touching.keys()) {
     union += otherAreas[other]
-    elsewhere += sumOf(touchingOther[other])
+    elsewhere += otherSums[other]
   }
   return common / (area + union - common - elsewhere)
 }
