@@ -20,7 +20,7 @@ export type CancelFlag = Uint8Array
 
 /** Everything needed to build a model; also what a checkpoint's metadata carries. */
 export interface NativeModelConfig {
-  /** 'ladder-densenet121' | 'ladder-densenet-tiny' | 'ladder-mobilenetv2' */
+  /** See `architectures()`. */
   architecture: string
   /** K */
   classes: number
@@ -45,6 +45,12 @@ export interface NativeArchitecture {
   options: Record<string, string | number | boolean>
   /** Output stride of the logits. */
   stride: number
+  /** Of the bilinear resizing of the logits to the image. */
+  alignCorners: boolean
+  /** Does training recompute activations unless that is switched off? */
+  checkpointing: boolean
+  /** torchvision's name of the backbone, where it publishes ImageNet weights for it. */
+  backbone?: string
 }
 
 /** Uint8 N×H×W×3 (as users give them), or Float32 N×3×H×W already scaled to [0, 1] (golden tests). */
@@ -104,6 +110,8 @@ export interface NativeLossResult {
   gradOodLogits: Tensor<Float32Array | Float64Array>
 }
 
+export type Freeze = 'backbone' | 'all-but-head'
+
 export interface NativeTrainerOptions {
   objective: 'closed-set' | 'hybrid'
   loss: NativeLossOptions
@@ -116,6 +124,10 @@ export interface NativeTrainerOptions {
   /** Learning-rate factor of the parameters whose name starts with 'backbone.'. */
   backboneFactor: number
   batchNormMomentum: number
+  /** What keeps its weights and running statistics; absent: nothing. */
+  freeze?: Freeze
+  /** Recompute activations in the backward pass instead of keeping them. Default false. */
+  checkpointing?: boolean
   precision: Precision
   /** With a flow that is trained in the same steps. */
   flow?: NativeJointFlowOptions
@@ -338,6 +350,15 @@ export interface NativeAddon {
     state: Record<string, Tensor<TypedArray>>,
     input: Tensor<TypedArray>,
   ): Promise<Record<string, Tensor<TypedArray>>>
+  /**
+   * A backbone as torchvision's image classifier, for comparisons; see native/core/models/classifier.h.
+   * `image` N×3×H×W, normalised; the result holds `logits` N×classes and activations by name.
+   */
+  runClassifier(
+    name: string,
+    state: Record<string, Tensor<TypedArray>>,
+    image: Tensor,
+  ): Promise<Record<string, Tensor>>
   hybridScore(
     logits: Tensor,
     oodLogits: Tensor,

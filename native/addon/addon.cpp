@@ -3,6 +3,7 @@
 #include "functions.h"
 #include "napi_config.h"
 #include "wrap_kernel_job.h"
+#include "run_classifier_job.h"
 #include "wrap_flow.h"
 #include "wrap_flow_trainer.h"
 #include "wrap_model.h"
@@ -31,6 +32,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("createFlow", Napi::Function::New<FlowWrap::create>(env, "createFlow"));
   exports.Set("createFlowTrainer", Napi::Function::New<FlowTrainerWrap::create>(env, "createFlowTrainer"));
   exports.Set("flowLayer", Napi::Function::New<run_flow_layer_job>(env, "flowLayer"));
+  exports.Set("runClassifier", Napi::Function::New<run_classifier_job>(env, "runClassifier"));
   exports.Set("hybridScore", Napi::Function::New<run_hybrid_score>(env, "hybridScore"));
   exports.Set("hybridLoss", Napi::Function::New<run_hybrid_loss>(env, "hybridLoss"));
   exports.Set("prepareHybridScore", Napi::Function::New<KernelJobWrap::prepare_score>(env, "prepareHybridScore"));

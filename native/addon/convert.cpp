@@ -122,6 +122,17 @@ Napi::Array to_js(Napi::Env env, const std::vector<std::string>& names) {
   return array;
 }
 
+NamedTensors tensors_argument(const Napi::Value& value, const char* name, std::vector<Napi::ObjectReference>& references) {
+  const Napi::Object object = required_object(value, name);
+  NamedTensors tensors;
+  const Napi::Array names = object.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); ++i) {
+    const std::string key = Napi::Value(names.Get(i)).ToString();
+    tensors.emplace_back(key, tensor_argument(object.Get(key), key, references).tensor());
+  }
+  return tensors;
+}
+
 Metadata metadata_argument(const Napi::Value& value) {
   const Napi::Object object = required_object(value, "metadata");
   Metadata metadata;

@@ -25,6 +25,9 @@ struct TensorView {
 TensorView tensor_argument(const Napi::Value& value, const std::string& name,
                            std::vector<Napi::ObjectReference>& references);
 
+// An object of tensors by name, as views.
+NamedTensors tensors_argument(const Napi::Value& value, const char* name, std::vector<Napi::ObjectReference>& references);
+
 // A tensor as { data, shape } without copying: the ArrayBuffer is external and frees the tensor when collected (it is
 // copied where a runtime forbids external buffers). bf16 and fp16 become float32, bool becomes uint8.
 Napi::Object to_js(Napi::Env env, const at::Tensor& tensor);

@@ -195,15 +195,9 @@ Napi::Value run_read_safetensors_header(const Napi::CallbackInfo& call) {
 
 Napi::Value run_write_safetensors(const Napi::CallbackInfo& call) {
   const std::string path = path_argument(call);
-  const Napi::Object source = required_object(call[1], "tensors");
-  const Metadata metadata = metadata_argument(call[2]);
   std::vector<Napi::ObjectReference> references;
-  NamedTensors tensors;
-  const Napi::Array names = source.GetPropertyNames();
-  for (uint32_t i = 0; i < names.Length(); ++i) {
-    const std::string name = Napi::Value(names.Get(i)).ToString();
-    tensors.emplace_back(name, tensor_argument(source.Get(name), name, references).tensor());
-  }
+  const NamedTensors tensors = tensors_argument(call[1], "tensors", references);
+  const Metadata metadata = metadata_argument(call[2]);
   return run_async<Nothing>(
       call.Env(), std::move(references), nullptr,
       [=](const CancelToken&) {

@@ -48,15 +48,9 @@ Napi::Value state_tensors(const Napi::CallbackInfo& info, const StatePointer& st
 }
 
 Napi::Value load_state_tensors(const Napi::CallbackInfo& info, const StatePointer& state) {
-  const Napi::Object source = required_object(info[0], "tensors");
   const bool strict = optional_bool(required_object(info[1], "options"), "strict", true);
   std::vector<Napi::ObjectReference> references;
-  NamedTensors tensors;  // views of the JS arrays
-  const Napi::Array names = source.GetPropertyNames();
-  for (uint32_t i = 0; i < names.Length(); ++i) {
-    const std::string name = Napi::Value(names.Get(i)).ToString();
-    tensors.emplace_back(name, tensor_argument(source.Get(name), name, references).tensor());
-  }
+  const NamedTensors tensors = tensors_argument(info[0], "tensors", references);
   return run_async<LoadReport>(
       info.Env(), std::move(references), nullptr,
       [state, tensors, strict](const CancelToken&) { return state->load(tensors, strict); }, report_to_js);

@@ -278,12 +278,7 @@ Napi::Value run_flow_layer_job(const Napi::CallbackInfo& info) {
     job.sizes[name] = static_cast<int64_t>(required_number(sizes, name.c_str()));
   }
   const auto make_draws = draws_argument(options, references);
-  const Napi::Object state = required_object(info[2], "state");
-  const Napi::Array names = state.GetPropertyNames();
-  for (uint32_t i = 0; i < names.Length(); ++i) {
-    const std::string name = Napi::Value(names.Get(i)).ToString();
-    job.state.emplace_back(name, tensor_argument(state.Get(name), name, references).tensor());
-  }
+  job.state = tensors_argument(info[2], "state", references);
   job.input = tensor_argument(info[3], "input", references).tensor();
   return run_async<NamedTensors>(
       info.Env(), std::move(references), nullptr,

@@ -119,6 +119,9 @@ Napi::Value ModelWrap::list_architectures(const Napi::CallbackInfo& info) {
     object.Set("std", triple_to_js(env, architecture.std));
     object.Set("options", options_to_js(env, architecture.options));
     object.Set("stride", Napi::Number::New(env, static_cast<double>(architecture.stride)));
+    object.Set("alignCorners", Napi::Boolean::New(env, architecture.align_corners));
+    object.Set("checkpointing", Napi::Boolean::New(env, architecture.checkpointing));
+    if (!architecture.backbone.empty()) object.Set("backbone", architecture.backbone);
     list.Set(index++, object);
   }
   return list;
@@ -202,9 +205,10 @@ Napi::Value ModelWrap::segment(const Napi::CallbackInfo& info) {
   check_images(info.Env(), images);
   const Napi::Object options = required_object(info[1], "options");
   const at::ScalarType precision = precision_option(options);
-  const HybridScoreOptions scores = score_options(options);
+  HybridScoreOptions scores = score_options(options);
   const uint8_t* flag = cancel_argument(info[2], references);
   const auto model = this->model(info.Env());
+  scores.align_corners = model->align_corners();
   return run_async<HybridScoreResult>(
       info.Env(), std::move(references), flag,
       [=](const CancelToken& cancel) {

@@ -12,6 +12,15 @@ namespace {
 
 using TrainerPointer = std::shared_ptr<Trainer>;
 
+Freeze freeze_option(const Napi::Object& object) {
+  const Napi::Value value = object.Get("freeze");
+  if (value.IsUndefined()) return Freeze::nothing;
+  const std::string name = required_string(object, "freeze");
+  if (name == "backbone") return Freeze::backbone;
+  if (name == "all-but-head") return Freeze::all_but_head;
+  throw_invalid(object.Env(), "Expected backbone or all-but-head for freeze.");
+}
+
 TrainerOptions trainer_options(const Napi::Object& object) {
   TrainerOptions options;
   const std::string objective = required_string(object, "objective");
@@ -29,6 +38,8 @@ TrainerOptions trainer_options(const Napi::Object& object) {
   options.adam.backbone_factor = required_number(object, "backboneFactor");
   options.clip_norm = required_number(object, "clipNorm");
   options.batch_norm_momentum = required_number(object, "batchNormMomentum");
+  options.freeze = freeze_option(object);
+  options.checkpointing = optional_bool(object, "checkpointing", false);
   options.precision = precision_option(object);
   return options;
 }

@@ -82,7 +82,10 @@ TEST_CASE("without gradients the fused path gives what the layers one after anot
            {"ladder-densenet121", {}},
            {"ladder-densenet-tiny", {}},
            {"ladder-mobilenetv2", {}},
-           {"ladder-mobilenetv2", {{"padding", std::string("same")}, {"batchNorm", false}}}}) {
+           {"ladder-mobilenetv2", {{"padding", std::string("same")}, {"batchNorm", false}}},
+           {"ladder-resnet18", {}},
+           {"deeplabv3plus-resnet18", {{"outputStride", 8.0}}},
+           {"deeplabv3plus-resnet50", {}}}) {
     CAPTURE(name);
     const auto model = make(name, options);
     spread_norms(*model);
@@ -250,7 +253,9 @@ TEST_CASE("trainer: one at a time, and a failed or cancelled step changes nothin
 
 TEST_CASE("adam: one step equals the definition") {
   StateDict state(0, at::kCPU);
-  at::Tensor backbone = state.add_constant("backbone.w", {3}, 1.0, true);
+  state.begin(Part::backbone);
+  at::Tensor backbone = state.add_constant("conv.w", {3}, 1.0, true);
+  state.begin(Part::decoder);
   at::Tensor head = state.add_constant("head.w", {3}, 1.0, true);
   state.add_constant("unused.w", {3}, 1.0, true);
   Adam adam(state, {.eps = 1e-7, .backbone_factor = 0.25});

@@ -61,6 +61,11 @@ const SELECTION: readonly Cut[] = [
   { label: 'pasting/mask_building' },
   { label: 'pasting/rect_full_window', image: 1, channels: 1 },
   { label: 'pasting/shape_rule' },
+  {
+    label: 'torchvision_classifiers/resnet18',
+    drop: /^probe\.(maxpool|layer1|layer2)\.|chan_mean/,
+    image: 0,
+  },
 ]
 
 /** Fields of a case that only inform a reader of the full folder. */

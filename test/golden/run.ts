@@ -5,6 +5,8 @@
 import { pathToFileURL } from 'node:url'
 import type { NativeAddon } from '../../lib/binding/native.ts'
 import type { Tensor, TypedArray } from '../../lib/tensor.ts'
+import { runClassifier } from './cases/classifier.ts'
+import { runDeepLabV3Plus } from './cases/deeplabv3plus.ts'
 import { runFlow } from './cases/flow.ts'
 import { runFlowLayer } from './cases/flow-layers.ts'
 import { runStandAloneFlow } from './cases/flow-stand-alone.ts'
@@ -36,6 +38,7 @@ export type RunCase = (
 
 /** What runs the cases of each kind. */
 export const RUNNERS: Readonly<Record<string, RunCase>> = {
+  deeplabv3plus_wrn38: runDeepLabV3Plus,
   flow_denseflow_repo: runStandAloneFlow,
   flow_layers: runFlowLayer,
   flow_rule: runFlow,
@@ -46,6 +49,7 @@ export const RUNNERS: Readonly<Record<string, RunCase>> = {
   ladder_densenet121: runLadderDensenet121,
   lr_schedule: runLearningRateSchedule,
   pasting: runPasting,
+  torchvision_classifiers: runClassifier,
   train_step: runTrainStep,
 }
 

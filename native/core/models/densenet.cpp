@@ -7,10 +7,12 @@
 
 #include <utility>
 
+#include "models/checkpoint.h"
+
 namespace densehybrid {
 
-DenseNet::DenseNet(StateDict& state, const std::string& prefix, const DenseNetSpec& spec) {
-  const std::string root = prefix + ".features.";
+DenseNet::DenseNet(StateDict& state, const std::string& prefix, const DenseNetSpec& spec) : pools_(spec.pools) {
+  const std::string root = (prefix.empty() ? "" : prefix + ".") + "features.";
   stem_ = std::make_unique<Conv2d>(state, root + "conv0",
                                    ConvSpec{.in = 3, .out = spec.initial_features, .kernel = 7, .stride = 2});
   stem_norm_ = std::make_unique<BatchNorm2d>(state, root + "norm0", spec.initial_features);
@@ -35,24 +37,39 @@ DenseNet::DenseNet(StateDict& state, const std::string& prefix, const DenseNetSp
 }
 
 BackboneFeatures DenseNet::forward(const at::Tensor& image, const ForwardContext& context) const {
-  if (takes_fused_path(image, context)) return forward_fused(image, context);
+  const bool ladder = pools_ == DenseNetSpec::Pools::ladder;
+  if (ladder && takes_fused_path(image, context)) return forward_fused(image, context);
   at::Tensor x = stem_norm_->forward(stem_->forward(image), context).relu_();
-  x = at::max_pool2d(x, {2, 2}, {2, 2});
+  x = ladder ? at::max_pool2d(x, {2, 2}, {2, 2}) : at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
+  const auto probe = [&](const std::string& stage) {
+    if (!ladder) context.probe("probe.features." + stage, x);
+  };
+  probe("pool0");
   BackboneFeatures features;
   for (size_t b = 0; b < blocks_.size(); ++b) {
     context.cancel.check();
-    for (const Layer& layer : blocks_[b]) {
-      x = at::cat({x, layer.grow.forward(layer.squeeze.forward(x, context), context)}, 1);
-    }
+    x = run_checkpointed(x, blocks_[b].front().squeeze.conv().weight(), context,
+                         [this, b](const at::Tensor& input, const ForwardContext& inner) { return run_block(b, input, inner); });
+    const std::string number = std::to_string(b + 1);
+    probe("denseblock" + number);
     if (b == transitions_.size()) break;
     context.probe("probe.skip" + std::to_string(b), x);
     features.skips.push_back(x);
-    x = at::avg_pool2d(transitions_[b].forward(x, context), {3, 3}, {2, 2}, {1, 1}, /*ceil_mode=*/false,
-                       /*count_include_pad=*/false);
+    x = transitions_[b].forward(x, context);
+    x = ladder ? at::avg_pool2d(x, {3, 3}, {2, 2}, {1, 1}, /*ceil_mode=*/false, /*count_include_pad=*/false)
+               : at::avg_pool2d(x, {2, 2}, {2, 2});
+    probe("transition" + number);
   }
   context.probe("probe.backbone_out", x);
   features.deepest = x;
   return features;
+}
+
+at::Tensor DenseNet::run_block(size_t b, at::Tensor x, const ForwardContext& context) const {
+  for (const Layer& layer : blocks_[b]) {
+    x = at::cat({x, layer.grow.forward(layer.squeeze.forward(x, context), context)}, 1);
+  }
+  return x;
 }
 
 BackboneFeatures DenseNet::forward_fused(const at::Tensor& image, const ForwardContext& context) const {

@@ -13,11 +13,13 @@ struct DenseNetSpec {
   int64_t growth = 32;
   int64_t bottleneck = 4;  // a layer's 1×1 convolution has bottleneck · growth outputs
   std::vector<int64_t> blocks = {6, 12, 24, 16};
+  // ladder: 2×2 max-pool without padding after the stem, and 3×3 average pools that leave padding out of the mean in the
+  // transitions, as the authors of DenseHybrid have them. classifier: 3×3 with padding, and 2×2, as torchvision has them.
+  enum class Pools { ladder, classifier } pools = Pools::ladder;
 };
 
-// DenseNet (Huang et al. 2017) as the authors of DenseHybrid use it: 2×2 max-pool without padding after the stem, 3×3
-// average pools in the transitions that leave padding out of the mean, and no norm after the last block. Skips are
-// the outputs of blocks 1…3 before their transitions, at strides 4, 8 and 16; the deepest map is at stride 32.
+// DenseNet (Huang et al. 2017) with torchvision's names and without the norm after the last block. Skips are the outputs
+// of blocks 1…3 before their transitions, at strides 4, 8 and 16; the deepest map is at stride 32.
 class DenseNet : public Backbone {
  public:
   DenseNet(StateDict& state, const std::string& prefix, const DenseNetSpec& spec);
@@ -27,6 +29,7 @@ class DenseNet : public Backbone {
   int64_t channels() const override { return channels_; }
 
  private:
+  at::Tensor run_block(size_t b, at::Tensor x, const ForwardContext& context) const;
   // Without gradients: the outputs of a block's layers are written side by side into one map, and norms and
   // activations are fused into the convolutions and pools.
   BackboneFeatures forward_fused(const at::Tensor& image, const ForwardContext& context) const;
@@ -40,6 +43,7 @@ class DenseNet : public Backbone {
   std::vector<std::vector<Layer>> blocks_;
   std::vector<NormReluConv> transitions_;
   std::vector<int64_t> skip_channels_;  // the channels of a block's output, but the last
+  DenseNetSpec::Pools pools_;
   int64_t growth_ = 0;
   int64_t channels_ = 0;
 };

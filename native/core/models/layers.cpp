@@ -1,6 +1,8 @@
 #include "models/layers.h"
 
 #include <ATen/cpu/Utils.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
@@ -50,7 +52,8 @@ at::Tensor Conv2d::forward(const at::Tensor& x, Activation activation) const {
   }
   return with_padding(x, [&](const at::Tensor& input, int64_t padding) {
     return activate(
-        at::conv2d(input, weight, bias, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups));
+        at::conv2d(input, weight, bias, {spec_.stride, spec_.stride}, {padding, padding},
+                   {spec_.dilation, spec_.dilation}, spec_.groups));
   });
 }
 
@@ -87,7 +90,8 @@ at::Tensor Conv2d::fused(const at::Tensor& x, const PointwiseSurroundings& aroun
   }
   const at::Tensor weight = cast_weight(x.scalar_type());
   const at::Tensor y = with_padding(input, [&](const at::Tensor& padded, int64_t padding) {
-    return at::conv2d(padded, weight, {}, {spec_.stride, spec_.stride}, {padding, padding}, {1, 1}, spec_.groups);
+    return at::conv2d(padded, weight, {}, {spec_.stride, spec_.stride}, {padding, padding},
+                      {spec_.dilation, spec_.dilation}, spec_.groups);
   });
   if (out.defined()) out.copy_(y);
   else out = y.contiguous(at::MemoryFormat::ChannelsLast);
@@ -97,10 +101,11 @@ at::Tensor Conv2d::fused(const at::Tensor& x, const PointwiseSurroundings& aroun
 
 template <typename Convolve>
 at::Tensor Conv2d::with_padding(const at::Tensor& x, Convolve convolve) const {
-  if (spec_.padding == Padding::torch || spec_.kernel == 1) return convolve(x, (spec_.kernel - 1) / 2);
+  const int64_t reach = spec_.dilation * (spec_.kernel - 1);  // the kernel covers reach + 1 pixels
+  if (spec_.padding == Padding::torch || spec_.kernel == 1) return convolve(x, reach / 2);
   const auto total = [&](int64_t extent) {
     const int64_t outputs = (extent + spec_.stride - 1) / spec_.stride;
-    return std::max<int64_t>((outputs - 1) * spec_.stride + spec_.kernel - extent, 0);
+    return std::max<int64_t>((outputs - 1) * spec_.stride + reach + 1 - extent, 0);
   };
   const int64_t rows = total(x.size(2));
   const int64_t columns = total(x.size(3));
@@ -122,6 +127,7 @@ at::Tensor BatchNorm2d::forward(const at::Tensor& x, const ForwardContext& conte
                   "BatchNorm in training needs more than one value per channel but the batch leaves only one.",
                   "Use a batch of at least 2 images, or larger crops.");
     }
+    if (context.recomputing) return at::batch_norm(x, weight_, bias_, {}, {}, true, context.batch_norm_momentum, kEps, true);
     batches_.add_(1);
   }
   return at::batch_norm(x, weight_, bias_, running_mean_, running_var_, context.training,
@@ -150,9 +156,38 @@ void NormReluConv::update_statistics(const at::Tensor& x, const ForwardContext& 
   norm_.forward(x, context);
 }
 
-at::Tensor resize_bilinear(const at::Tensor& x, int64_t height, int64_t width) {
+ConvNormActivation::ConvNormActivation(StateDict& state, const std::string& conv, const std::string& norm,
+                                       ConvSpec spec, Activation activation, bool batch_norm)
+    : activation_(activation) {
+  spec.bias = !batch_norm;
+  conv_.emplace(state, conv, spec);
+  if (batch_norm) norm_.emplace(state, norm, spec.out);
+}
+
+at::Tensor ConvNormActivation::forward(const at::Tensor& x, const ForwardContext& context) const {
+  if (takes_fused_path(x, context)) {
+    const float low = activation_ == Activation::none ? -NormRelu::kInfinity : 0.0f;
+    const float high = activation_ == Activation::relu6 ? 6.0f : NormRelu::kInfinity;
+    const NormRelu after = norm_ ? norm_->map(low, high) : conv_->bias_map(low, high);
+    return conv_->fused(x, {.after = &after});
+  }
+  if (!norm_) return conv_->forward(x, activation_);
+  at::Tensor y = norm_->forward(conv_->forward(x), context);
+  if (activation_ == Activation::relu) return at::relu_(y);
+  return activation_ == Activation::relu6 ? at::hardtanh_(y, 0.0, 6.0) : y;
+}
+
+at::Tensor dropout_channels(const at::Tensor& x, double probability, uint64_t layer, const ForwardContext& context) {
+  if (!context.training || probability == 0.0) return x;
+  const at::Generator generator = at::detail::createCPUGenerator(context.seed * 0x9E3779B97F4A7C15ull + layer);
+  const double kept = 1.0 - probability;
+  at::Tensor mask = at::empty({x.size(0), x.size(1), 1, 1}, at::kFloat).bernoulli_(kept, generator).div_(kept);
+  return x * mask.to(x.device(), x.scalar_type());
+}
+
+at::Tensor resize_bilinear(const at::Tensor& x, int64_t height, int64_t width, bool align_corners) {
   if (x.size(2) == height && x.size(3) == width) return x;
-  return at::upsample_bilinear2d(x, {height, width}, /*align_corners=*/false, std::nullopt, std::nullopt);
+  return at::upsample_bilinear2d(x, {height, width}, align_corners, std::nullopt, std::nullopt);
 }
 
 }  // namespace densehybrid

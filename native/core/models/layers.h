@@ -1,9 +1,10 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/GradMode.h>
 
-#include <array>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "common/cancel.h"
@@ -13,10 +14,17 @@
 
 namespace densehybrid {
 
+// Which parts of a network a training step leaves as they are: weights, and the running statistics of norms.
+enum class Freeze { nothing, backbone, all_but_head };
+
 // What a forward pass needs beside its input.
 struct ForwardContext {
-  bool training = false;               // BatchNorm uses and updates batch statistics
+  bool training = false;               // BatchNorm uses and updates batch statistics, Dropout drops
   double batch_norm_momentum = 0.01;   // the authors' value for every norm of the ladder networks
+  Freeze freeze = Freeze::nothing;
+  bool checkpointing = false;  // blocks keep their input alone and run again in the backward pass, see checkpoint.h
+  bool recomputing = false;    // this is that second run: running statistics stay as the first left them
+  uint64_t seed = 0;           // of Dropout
   CancelToken cancel;
   std::map<std::string, at::Tensor>* probes = nullptr;  // intermediate activations by name, when wanted
 
@@ -44,9 +52,10 @@ struct ConvSpec {
   int64_t out = 0;
   int64_t kernel = 1;
   int64_t stride = 1;
+  int64_t dilation = 1;
   int64_t groups = 1;
   bool bias = false;
-  Padding padding = Padding::torch;  // torch: (kernel − 1) / 2 on every side
+  Padding padding = Padding::torch;  // torch: dilation · (kernel − 1) / 2 on every side
   bool zero = false;                 // initial weights 0
 };
 
@@ -63,10 +72,13 @@ class Conv2d {
   // The bias and an activation as an `after`.
   NormRelu bias_map(float low, float high = NormRelu::kInfinity) const { return NormRelu(bias_, low, high); }
   bool has_bias() const { return bias_.defined(); }
+  const at::Tensor& weight() const { return weight_; }
   const at::Tensor& bias() const { return bias_; }
 
  private:
-  bool plain(int64_t kernel) const { return spec_.kernel == kernel && spec_.stride == 1 && spec_.groups == 1; }
+  bool plain(int64_t kernel) const {
+    return spec_.kernel == kernel && spec_.stride == 1 && spec_.groups == 1 && (spec_.dilation == 1 || kernel == 1);
+  }
   at::Tensor cast_weight(at::ScalarType dtype) const;
   // A convolution that is not a matrix product; `convolve` gets the input and its padding on every side.
   template <typename Convolve>
@@ -113,7 +125,37 @@ class NormReluConv {
   Conv2d conv_;
 };
 
-// Bilinear resizing of N×C×h×w to `height`×`width`, align_corners = false.
-at::Tensor resize_bilinear(const at::Tensor& x, int64_t height, int64_t width);
+// The unit of ResNet, MobileNet and of atrous pooling: convolution → BatchNorm → activation. Without a norm (folded into
+// the convolution, for inference) the convolution has a bias.
+class ConvNormActivation {
+ public:
+  ConvNormActivation(StateDict& state, const std::string& conv, const std::string& norm, ConvSpec spec,
+                     Activation activation, bool batch_norm = true);
+  at::Tensor forward(const at::Tensor& x, const ForwardContext& context) const;
+  const Conv2d& conv() const { return *conv_; }
+
+ private:
+  std::optional<BatchNorm2d> norm_;
+  std::optional<Conv2d> conv_;  // always there; made after the constructor's body knows whether it needs a bias
+  Activation activation_;
+};
+
+// Dropout of whole channels (Dropout2d), in training alone. `layer` tells layers apart that draw from one seed; the same
+// seed and layer drop the same channels.
+at::Tensor dropout_channels(const at::Tensor& x, double probability, uint64_t layer, const ForwardContext& context);
+
+// Bilinear resizing of N×C×h×w to `height`×`width`.
+at::Tensor resize_bilinear(const at::Tensor& x, int64_t height, int64_t width, bool align_corners = false);
+
+// Runs a part of a network on x. A frozen part is in evaluation mode, and has no graph unless x itself wants a gradient.
+template <typename Part>
+auto run_part(bool frozen, const at::Tensor& x, const ForwardContext& context, Part part) {
+  if (!frozen || !context.training) return part(context);
+  ForwardContext fixed = context;
+  fixed.training = false;
+  std::optional<c10::NoGradGuard> no_gradient;
+  if (!x.requires_grad()) no_gradient.emplace();
+  return part(fixed);
+}
 
 }  // namespace densehybrid

@@ -1,30 +1,13 @@
 #include "models/mobilenetv2.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/hardtanh.h>
 
 namespace densehybrid {
 
-at::Tensor MobileNetV2::Unit::forward(const at::Tensor& x, const ForwardContext& context) const {
-  if (takes_fused_path(x, context)) {
-    const float low = relu6 ? 0.0f : -NormRelu::kInfinity;
-    const float high = relu6 ? 6.0f : NormRelu::kInfinity;
-    const NormRelu after = norm ? norm->map(low, high) : conv.bias_map(low, high);
-    return conv.fused(x, {.after = &after});
-  }
-  if (!norm) return conv.forward(x, relu6 ? Activation::relu6 : Activation::none);
-  at::Tensor y = norm->forward(conv.forward(x), context);
-  return relu6 ? at::hardtanh_(y, 0.0, 6.0) : y;
-}
-
-std::unique_ptr<MobileNetV2::Unit> MobileNetV2::make_unit(StateDict& state, const std::string& conv,
-                                                          const std::string& norm, ConvSpec spec, bool relu6) const {
+ConvNormActivation MobileNetV2::make_unit(StateDict& state, const std::string& conv, const std::string& norm,
+                                          ConvSpec spec, Activation activation) const {
   spec.padding = spec_.padding;
-  spec.bias = !spec_.batch_norm;
-  Conv2d convolution(state, conv, spec);
-  auto unit = std::make_unique<Unit>(Unit{std::move(convolution), nullptr, relu6});
-  if (spec_.batch_norm) unit->norm = std::make_unique<BatchNorm2d>(state, norm, spec.out);
-  return unit;
+  return ConvNormActivation(state, conv, norm, spec, activation, spec_.batch_norm);
 }
 
 MobileNetV2::MobileNetV2(StateDict& state, const std::string& prefix, const MobileNetV2Spec& spec) : spec_(spec) {
@@ -32,7 +15,8 @@ MobileNetV2::MobileNetV2(StateDict& state, const std::string& prefix, const Mobi
   // expansion t, output channels c, repetitions n, stride s (Table 2 of the paper)
   constexpr int64_t kStages[][4] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2},
                                     {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
-  stem_ = make_unit(state, root + "0.0", root + "0.1", {.in = 3, .out = 32, .kernel = 3, .stride = 2}, true);
+  stem_ = make_unit(state, root + "0.0", root + "0.1", {.in = 3, .out = 32, .kernel = 3, .stride = 2},
+                    Activation::relu6);
   int64_t channels = 32;
   int64_t stride = 2;
   int number = 1;
@@ -49,13 +33,14 @@ MobileNetV2::MobileNetV2(StateDict& state, const std::string& prefix, const Mobi
       };
       if (expansion > 1) {
         const auto [conv, norm] = part_names();
-        block.expand = make_unit(state, conv, norm, {.in = channels, .out = middle}, true);
+        block.expand = make_unit(state, conv, norm, {.in = channels, .out = middle}, Activation::relu6);
       }
       const auto [conv, norm] = part_names();
       block.depthwise = make_unit(
-          state, conv, norm, {.in = middle, .out = middle, .kernel = 3, .stride = block_stride, .groups = middle}, true);
+          state, conv, norm, {.in = middle, .out = middle, .kernel = 3, .stride = block_stride, .groups = middle},
+          Activation::relu6);
       block.project = make_unit(state, name + std::to_string(part), name + std::to_string(part + 1),
-                                {.in = middle, .out = out}, false);
+                                {.in = middle, .out = out}, Activation::none);
       block.residual = block_stride == 1 && channels == out;
       block.is_skip = block_stride == 2 && stride >= 4;
       if (block.is_skip) skip_channels_.push_back(middle);
@@ -64,7 +49,7 @@ MobileNetV2::MobileNetV2(StateDict& state, const std::string& prefix, const Mobi
       blocks_.push_back(std::move(block));
     }
   }
-  last_ = make_unit(state, root + "18.0", root + "18.1", {.in = channels, .out = 1280}, true);
+  last_ = make_unit(state, root + "18.0", root + "18.1", {.in = channels, .out = 1280}, Activation::relu6);
 }
 
 BackboneFeatures MobileNetV2::forward(const at::Tensor& image, const ForwardContext& context) const {

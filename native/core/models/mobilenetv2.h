@@ -1,6 +1,6 @@
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,27 +26,20 @@ class MobileNetV2 : public Backbone {
   int64_t channels() const override { return 1280; }
 
  private:
-  // Convolution, then BatchNorm unless folded, then ReLU6 unless linear.
-  struct Unit {
-    Conv2d conv;
-    std::unique_ptr<BatchNorm2d> norm;
-    bool relu6;
-    at::Tensor forward(const at::Tensor& x, const ForwardContext& context) const;
-  };
   struct InvertedResidual {
-    std::unique_ptr<Unit> expand;  // absent in the first block
-    std::unique_ptr<Unit> depthwise;
-    std::unique_ptr<Unit> project;
+    std::optional<ConvNormActivation> expand;  // absent in the first block
+    std::optional<ConvNormActivation> depthwise;
+    std::optional<ConvNormActivation> project;
     bool residual = false;
     bool is_skip = false;  // its expanded map goes to the ladder
   };
-  std::unique_ptr<Unit> make_unit(StateDict& state, const std::string& conv, const std::string& norm, ConvSpec spec,
-                                  bool relu6) const;
+  ConvNormActivation make_unit(StateDict& state, const std::string& conv, const std::string& norm, ConvSpec spec,
+                               Activation activation) const;
 
   MobileNetV2Spec spec_;
-  std::unique_ptr<Unit> stem_;
+  std::optional<ConvNormActivation> stem_;
   std::vector<InvertedResidual> blocks_;
-  std::unique_ptr<Unit> last_;
+  std::optional<ConvNormActivation> last_;
   std::vector<int64_t> skip_channels_;
 };
 

@@ -5,22 +5,9 @@
 
 namespace densehybrid {
 
-SegmentationModel::SegmentationModel(const ModelConfig& config,
-                                     std::unique_ptr<Backbone> (*make_backbone)(StateDict&, const Options&),
-                                     const LadderSpec& ladder)
-    : config_(config), state_(config.seed, config.device, config.format()) {
-  backbone_ = make_backbone(state_, config.options);
-  ladder_ = std::make_unique<Ladder>(state_, ladder, backbone_->channels(), backbone_->skip_channels());
-  const int64_t features = ladder_->channels();
-  logits_ = std::make_unique<NormReluConv>(state_, "logits",
-                                           ConvSpec{.in = features, .out = config.classes, .bias = true});
-  ood_logits_ = std::make_unique<NormReluConv>(state_, "logits_ood", ConvSpec{.in = features, .out = 2, .bias = true});
-}
-
-SegmentationModel::Output SegmentationModel::forward(const at::Tensor& image, const ForwardContext& context) const {
-  context.cancel.check();
-  const at::Tensor features = ladder_->forward(backbone_->forward(image, context), context);
-  return {logits_->forward(features, context), ood_logits_->forward(features, context)};
+SegmentationModel::SegmentationModel(const ModelConfig& config, MakeNetwork make_network, bool align_corners)
+    : config_(config), state_(config.seed, config.device, config.format()), align_corners_(align_corners) {
+  network_ = make_network(state_, config_);
 }
 
 at::Tensor SegmentationModel::prepare(const at::Tensor& images, at::ScalarType dtype) const {

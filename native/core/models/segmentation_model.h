@@ -10,8 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "models/backbone.h"
-#include "models/ladder.h"
+#include "models/network.h"
 #include "models/state_dict.h"
 
 namespace densehybrid {
@@ -37,20 +36,19 @@ struct ModelConfig {
   }
 };
 
-// A closed-set segmentation network with the open-set head of DenseHybrid: one more pre-activation 1×1 convolution on
-// the pre-logits, with the two logits of the dataset posterior P(d_in | x), P(d_out | x).
+// How a network with its tensors in a state dict is made.
+using MakeNetwork = std::unique_ptr<Network> (*)(StateDict&, const ModelConfig&);
+
+// A network with its state and its preparation of images.
 class SegmentationModel {
  public:
-  struct Output {
-    at::Tensor logits;      // N×K×h×w
-    at::Tensor ood_logits;  // N×2×h×w, index 1 = d_out
-  };
+  using Output = NetworkOutput;
 
-  SegmentationModel(const ModelConfig& config, std::unique_ptr<Backbone> (*make_backbone)(StateDict&, const Options&),
-                    const LadderSpec& ladder);
+  // `align_corners`: of the bilinear resizing of the logits to the image.
+  SegmentationModel(const ModelConfig& config, MakeNetwork make_network, bool align_corners);
 
   // `image` as `prepare` gives it.
-  Output forward(const at::Tensor& image, const ForwardContext& context) const;
+  Output forward(const at::Tensor& image, const ForwardContext& context) const { return network_->forward(image, context); }
 
   // Uint8 N×H×W×3, or float N×3×H×W already in [0, 1] → normalised N×3×H×W of `dtype` on the device,
   // in the memory format of the config.
@@ -59,6 +57,7 @@ class SegmentationModel {
   StateDict& state() { return state_; }
   const StateDict& state() const { return state_; }
   const ModelConfig& config() const { return config_; }
+  bool align_corners() const { return align_corners_; }
 
   // A model has one trainer at a time: true when the caller got it.
   bool acquire_for_training() { return !in_training_.exchange(true); }
@@ -67,10 +66,8 @@ class SegmentationModel {
  private:
   ModelConfig config_;
   StateDict state_;
-  std::unique_ptr<Backbone> backbone_;
-  std::unique_ptr<Ladder> ladder_;
-  std::unique_ptr<NormReluConv> logits_;
-  std::unique_ptr<NormReluConv> ood_logits_;
+  std::unique_ptr<Network> network_;
+  bool align_corners_;
   std::atomic<bool> in_training_ = false;
 };
 

@@ -36,7 +36,7 @@ void StateDict::add(const std::string& name, at::Tensor tensor, bool trainable) 
   if (device_ != at::kCPU) tensor = tensor.to(device_);
   if (trainable) tensor.requires_grad_(true);
   index_.emplace(name, entries_.size());
-  entries_.push_back({name, tensor, trainable});
+  entries_.push_back({name, tensor, trainable, part_});
 }
 
 at::Tensor StateDict::add_conv_weight(const std::string& name, at::IntArrayRef shape, bool zero) {

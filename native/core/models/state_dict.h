@@ -16,6 +16,9 @@ struct LoadReport {
   std::vector<std::string> unexpected;  // in the source, not in the model
 };
 
+// Where in a network a tensor belongs: what is frozen, and which learning rate it has.
+enum class Part { backbone, decoder, open_set_head };
+
 // The named parameters (trained) and buffers (running statistics) of a model, in order of creation. Layers hold the
 // same tensors; the values are only ever changed in place.
 class StateDict {
@@ -24,10 +27,14 @@ class StateDict {
     std::string name;
     at::Tensor tensor;
     bool trainable;
+    Part part;
   };
 
   // `format` is the memory format of convolution weights; it should be that of the activations.
   StateDict(uint64_t seed, at::Device device, at::MemoryFormat format = at::MemoryFormat::ChannelsLast);
+
+  // What is added from now on belongs to this part; at first to the decoder.
+  void begin(Part part) { part_ = part; }
 
   // Convolution weight [out, in/groups, kh, kw], He-normal initialised: N(0, 2 / fan), fan = fan-in as DenseNet's; or 0.
   at::Tensor add_conv_weight(const std::string& name, at::IntArrayRef shape, bool zero = false);
@@ -56,6 +63,7 @@ class StateDict {
   at::Generator generator_;
   at::Device device_;
   at::MemoryFormat format_;
+  Part part_ = Part::decoder;
 };
 
 }  // namespace densehybrid

@@ -11,10 +11,10 @@ namespace densehybrid {
 
 Adam::Adam(const StateDict& state, const AdamOptions& options) : options_(options) {
   for (const auto& entry : state.entries()) {
-    if (!entry.trainable) continue;
+    if (!entry.tensor.requires_grad()) continue;
     slots_.push_back({entry.name, entry.tensor, at::zeros_like(entry.tensor.detach()),
                       at::zeros_like(entry.tensor.detach()), at::zeros({}, entry.tensor.options().requires_grad(false)),
-                      entry.name.rfind("backbone.", 0) == 0});
+                      entry.part == Part::backbone});
   }
 }
 

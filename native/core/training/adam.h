@@ -14,10 +14,10 @@ struct AdamOptions {
   double beta2 = 0.999;
   double eps = 1e-7;
   double weight_decay = 0.0;
-  double backbone_factor = 0.25;  // learning-rate factor of parameters named backbone.*
+  double backbone_factor = 0.25;  // learning-rate factor of the backbone's parameters
 };
 
-// Adam (Kingma & Ba 2015) over the trainable tensors of a state dict, in two groups: backbone and rest. A parameter
+// Adam (Kingma & Ba 2015) over the tensors of a state dict that want a gradient, in two groups: backbone and rest. A parameter
 // without a gradient keeps its value, moments and step count, as in PyTorch.
 class Adam {
  public:

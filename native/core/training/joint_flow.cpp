@@ -106,8 +106,8 @@ void JointFlow::paste(const SegmentationModel& model, at::Tensor x) const {
   }
 }
 
-void JointFlow::backward_jsd(const at::Tensor& logits) {
-  const auto divergence = jensen_shannon(logits, mask_.to(logits.device()), /*align_corners=*/false);
+void JointFlow::backward_jsd(const at::Tensor& logits, bool align_corners) {
+  const auto divergence = jensen_shannon(logits, mask_.to(logits.device()), align_corners);
   terms_.jsd = divergence.loss.item<double>();
   if (!std::isfinite(terms_.jsd)) throw Error("NON_FINITE", "L_jsd is not finite (" + std::to_string(terms_.jsd) + ").");
   if (options_.jsd_weight == 0.0) return;

@@ -51,8 +51,8 @@ class JointFlow {
   void draw(const at::Tensor& images, const std::vector<Window>& windows, uint64_t seed, const CancelToken& cancel);
   // Into x, the prepared images N×3×H×W, in place.
   void paste(const SegmentationModel& model, at::Tensor x) const;
-  // λ · L_jsd to the pasted leaves; keeps the graph of `logits`, N×K×h×w.
-  void backward_jsd(const at::Tensor& logits);
+  // λ · L_jsd to the pasted leaves; keeps the graph of `logits`, N×K×h×w, which are resized as `align_corners` says.
+  void backward_jsd(const at::Tensor& logits, bool align_corners);
   // From the leaves into the flow, and L_mle. Throws NON_FINITE.
   JointFlowTerms backward(const CancelToken& cancel);
   void step(double learning_rate);

@@ -34,11 +34,31 @@ std::shared_ptr<SegmentationModel> acquire(std::shared_ptr<SegmentationModel> mo
   return model;
 }
 
+// Leaves gradients to the parameters that are trained.
+const StateDict& freeze(const StateDict& state, Freeze freeze) {
+  for (const auto& entry : state.entries()) {
+    if (!entry.trainable) continue;
+    const bool frozen = (freeze == Freeze::backbone && entry.part == Part::backbone) ||
+                        (freeze == Freeze::all_but_head && entry.part != Part::open_set_head);
+    entry.tensor.set_requires_grad(!frozen);
+  }
+  return state;
+}
+
+// The loss resizes the logits as the network's scores do.
+TrainerOptions with_align_corners(TrainerOptions options, const SegmentationModel& model) {
+  options.loss.align_corners = model.align_corners();
+  return options;
+}
+
 }  // namespace
 
 Trainer::Trainer(std::shared_ptr<SegmentationModel> model, const TrainerOptions& options,
                  std::unique_ptr<JointFlow> flow)
-    : model_(acquire(std::move(model))), options_(options), adam_(model_->state(), options.adam), flow_(std::move(flow)) {
+    : model_(acquire(std::move(model))),
+      options_(with_align_corners(options, *model_)),
+      adam_(freeze(model_->state(), options.freeze), options.adam),
+      flow_(std::move(flow)) {
   for (const auto& entry : model_->state().entries()) {
     if (!entry.trainable) statistics_.push_back(entry.tensor);
   }
@@ -46,6 +66,7 @@ Trainer::Trainer(std::shared_ptr<SegmentationModel> model, const TrainerOptions&
 
 Trainer::~Trainer() {
   adam_.zero_gradients();
+  freeze(model_->state(), Freeze::nothing);
   model_->release_from_training();
 }
 
@@ -54,6 +75,9 @@ void Trainer::backward(const TrainingBatch& batch, StepResult& result, const Can
   ForwardContext context;
   context.training = true;
   context.batch_norm_momentum = options_.batch_norm_momentum;
+  context.freeze = options_.freeze;
+  context.checkpointing = options_.checkpointing;
+  context.seed = static_cast<uint64_t>(steps_);
   context.cancel = cancel;
   const bool synthetic = flow_ != nullptr && !batch.windows.empty();
   if (synthetic) flow_->draw(batch.images, batch.windows, batch.seed, cancel);
@@ -74,12 +98,12 @@ void Trainer::backward(const TrainingBatch& batch, StepResult& result, const Can
   result.output = {output.logits.detach(), output.ood_logits.detach()};
   if (!std::isfinite(result.total)) throw Error("NON_FINITE", "The loss is not finite (" + std::to_string(result.total) + ").");
   cancel.check();
-  if (synthetic) flow_->backward_jsd(output.logits);
+  if (synthetic) flow_->backward_jsd(output.logits, options_.loss.align_corners);
   if (terms.total.requires_grad()) {
     std::vector<at::Tensor> parameters;  // all leaves, unless the pasted ones must stay out
     if (synthetic && !flow_->through_segmentation()) {
       for (const auto& entry : model_->state().entries()) {
-        if (entry.trainable) parameters.push_back(entry.tensor);
+        if (entry.tensor.requires_grad()) parameters.push_back(entry.tensor);
       }
       terms.total.backward({}, std::nullopt, false, parameters);
     } else {

@@ -18,6 +18,8 @@ struct TrainerOptions {
   AdamOptions adam;
   double clip_norm = 0.0;  // of the global gradient; 0 = off
   double batch_norm_momentum = 0.01;
+  Freeze freeze = Freeze::nothing;
+  bool checkpointing = false;  // recompute activations in the backward pass: less memory, about a third more time
   at::ScalarType precision = at::kFloat;  // of activations; weights, statistics and losses stay float32
 };
 

@@ -1,13 +1,12 @@
 import type { NativeForwardResult } from '../../../lib/binding/native.ts'
-import { elementCount, type Tensor, type TypedArray, tensor } from '../../../lib/tensor.ts'
+import type { Tensor, TypedArray } from '../../../lib/tensor.ts'
 import { upsampleBilinear } from '../bilinear.ts'
 import type { Computed } from '../compare.ts'
 import type { GoldenCase } from '../find-cases.ts'
 import { caseWeights, createLadder, loadAll } from '../model.ts'
+import { probeOutputs } from '../probes.ts'
 import type { Context, RunCase } from '../run.ts'
 import { hybridScoreAt } from './hybrid-score.ts'
-
-const PROBE_CHANNELS = 8
 
 /** Forward pass in evaluation mode: logits, score, prediction and intermediate activations. */
 export const runLadderDensenet121: RunCase = async (golden, reference, context) => {
@@ -30,13 +29,7 @@ export const runLadderDensenet121: RunCase = async (golden, reference, context) 
     logits_ood: upsampleBilinear(result.oodLogits, ...size),
     ...(await hybridScoreAt(native, result.logits, result.oodLogits, size)),
   }
-  for (const name of Object.keys(checks)) {
-    const match = /^(probe\..+)\.(ch0_8|chan_mean)$/.exec(name)
-    const probe = match === null ? undefined : result.probes?.[match[1]]
-    if (probe !== undefined)
-      computed[name] = match?.[2] === 'ch0_8' ? firstChannels(probe) : channelMeans(probe)
-  }
-  return { tensors: computed }
+  return { tensors: { ...computed, ...probeOutputs(Object.keys(checks), result.probes ?? {}) } }
 }
 
 /** A stored state dict: it must load strictly, tensor for tensor, and come back unchanged. */
@@ -76,28 +69,4 @@ async function runStateDict(
   } finally {
     model.dispose()
   }
-}
-
-/** The first channels of N×C×h×w. */
-function firstChannels({ data, shape }: Tensor): Tensor {
-  const [n, c, h, w] = shape
-  const part = PROBE_CHANNELS * h * w
-  const output = new Float32Array(n * part)
-  for (let image = 0; image < n; image++) {
-    output.set(data.subarray(image * c * h * w, image * c * h * w + part), image * part)
-  }
-  return tensor(output, [n, PROBE_CHANNELS, h, w])
-}
-
-/** Mean of every channel over N, h and w. */
-function channelMeans({ data, shape }: Tensor): Tensor<Float64Array> {
-  const [, c, h, w] = shape
-  const sums = new Float64Array(c)
-  data.forEach((value, i) => {
-    sums[Math.floor(i / (h * w)) % c] += value
-  })
-  return tensor(
-    sums.map((sum) => (sum * c) / elementCount(shape)),
-    [c],
-  )
 }
