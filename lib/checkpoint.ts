@@ -4,6 +4,7 @@ import type { NativeAddon, NativeArchitecture, NativeModelConfig } from './bindi
 import { refuseOtherKinds } from './checkpoint-kind.ts'
 import { DenseHybridError } from './errors.ts'
 import { checkThreshold } from './scores.ts'
+import { TORCHSCRIPT } from './torchscript.ts'
 import { invalid, nearest } from './validate.ts'
 
 /** Key of the one metadata entry that makes a .safetensors file a checkpoint of this package. */
@@ -143,6 +144,7 @@ export async function readCheckpointMetadata(
   const { metadata } = await withCancel(undefined, () => native.readSafetensorsHeader(path))
   refuseOtherKinds(metadata, kind, path)
   const decoded = decodeMetadata(metadata, path)
+  if (decoded.architecture === TORCHSCRIPT) return decoded
   const known = native.architectures()
   const architecture = known.find(({ name }) => name === decoded.architecture)
   if (architecture === undefined) throw unknownArchitecture(decoded.architecture, path, known)

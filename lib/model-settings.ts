@@ -136,8 +136,10 @@ function checkArchitectureOptions(architecture: NativeArchitecture, options: unk
   }
 }
 
-function checkTriple(name: string, values: unknown, min: number): void {
+/** Checks three numbers, each at least `min`. */
+export function checkTriple(name: string, values: unknown, min: number): readonly number[] {
   if (!Array.isArray(values) || values.length !== 3)
     throw invalid(name, 'three numbers (red, green, blue)', values)
   for (const [i, value] of values.entries()) checkNumber(`${name}[${i}]`, value, min)
+  return values
 }

@@ -21,6 +21,13 @@ import {
 } from './model-settings.ts'
 import { checkScores, checkSize, checkThreshold, type SegmentOptions } from './scores.ts'
 import type { Tensor } from './tensor.ts'
+import {
+  checkTorchScriptPrecision,
+  TORCHSCRIPT,
+  type TorchScriptOptions,
+  type TorchScriptReport,
+  torchScriptConfig,
+} from './torchscript.ts'
 import { checkOptionNames, invalid } from './validate.ts'
 import { loadWeights, namingFile, readWeightsSettings, type WeightsReport } from './weights/load-weights.ts'
 
@@ -30,7 +37,12 @@ interface Inside {
   metadata: CheckpointMetadata
 }
 let open: (segmenter: Segmenter) => Inside
-let construct: (model: NativeModel, metadata: CheckpointMetadata, precision: Precision) => Segmenter
+let construct: (
+  model: NativeModel,
+  metadata: CheckpointMetadata,
+  precision: Precision,
+  torchscript?: TorchScriptReport,
+) => Segmenter
 
 /**
  * A segmentation network with the open-set head: one forward pass gives the K class logits and the two logits of the
@@ -58,6 +70,8 @@ export class Segmenter {
   readonly std: readonly number[]
   /** What the `weights` of `create` had of this model. */
   readonly weightsReport?: WeightsReport
+  /** What a few runs showed, of an imported TorchScript module. */
+  readonly torchscript?: TorchScriptReport
   #model: NativeModel | undefined
   #metadata: CheckpointMetadata
 
@@ -71,7 +85,8 @@ export class Segmenter {
         segmenter.#metadata = metadata
       },
     })
-    construct = (model, metadata, precision) => new Segmenter(model, metadata, precision)
+    construct = (model, metadata, precision, torchscript) =>
+      new Segmenter(model, metadata, precision, undefined, torchscript)
   }
 
   private constructor(
@@ -79,6 +94,7 @@ export class Segmenter {
     metadata: CheckpointMetadata,
     precision: Precision,
     weightsReport?: WeightsReport,
+    torchscript?: TorchScriptReport,
   ) {
     this.#model = model
     this.#metadata = metadata
@@ -90,6 +106,7 @@ export class Segmenter {
     this.mean = Object.freeze([...metadata.mean])
     this.std = Object.freeze([...metadata.std])
     if (weightsReport !== undefined) this.weightsReport = weightsReport
+    if (torchscript !== undefined) this.torchscript = Object.freeze({ ...torchscript })
   }
 
   /**
@@ -119,6 +136,40 @@ export class Segmenter {
   }
 
   /**
+   * Any closed-set model, imported from a TorchScript file (`torch.jit.save` of a scripted or traced module), with the
+   * d_out head added: on its features where `features` says where they are, else on its logits. Until the head is
+   * trained, labels and closed-set detectors are exactly those of the module. What a few runs of it showed is in
+   * `torchscript`.
+   *
+   * The file's code runs in TorchScript's interpreter: modules that read or write files are refused, but a module from
+   * a stranger can still use up memory and time.
+   *
+   * ```ts
+   * const model = await Segmenter.fromTorchScript('deeplab.pt', { classes: CITYSCAPES, features: 'decoder' })
+   * ```
+   *
+   * @throws DenseHybridError INVALID_ARGUMENT naming the option, or where the outputs are not what was expected;
+   * NOT_FOUND, INVALID_FILE
+   */
+  static async fromTorchScript(path: string, options: TorchScriptOptions): Promise<Segmenter> {
+    if (typeof path !== 'string' || path === '') throw invalid('path', 'the path of a TorchScript file', path)
+    const native = loadNative()
+    const config = torchScriptConfig(native, options)
+    const { model, report } = await withCancel(undefined, () =>
+      native.createScriptedModel(config, { torchscript: path }),
+    ).catch((error) => {
+      throw namingFile(error, path)
+    })
+    return new Segmenter(
+      model,
+      newMetadata(model.config, classNames(options.classes)),
+      'float32',
+      undefined,
+      report,
+    )
+  }
+
+  /**
    * A model from a checkpoint that `save` wrote.
    *
    * @param options.device default 'cpu'
@@ -134,9 +185,9 @@ export class Segmenter {
     checkOptionNames('Segmenter.load', options, ['device', 'precision'])
     const native = loadNative()
     const device = checkDevice(native, options.device ?? 'cpu')
-    const precision = checkPrecision(options.precision)
+    checkPrecision(options.precision)
     const metadata = await readCheckpointMetadata(native, path)
-    const segmenter = await buildSegmenter(metadata, device, precision)
+    const segmenter = await buildSegmenter(metadata, device, options.precision, { path, prefix: '' })
     try {
       const model = segmenter.#use()
       await withCancel(undefined, () => model.loadWeights(path, { strict: true, prefix: '' }))
@@ -173,7 +224,7 @@ export class Segmenter {
   }
 
   /**
-   * Logits at feature resolution (stride 4).
+   * Logits at feature resolution: stride 4 for most architectures, see `densehybrid models`.
    *
    * @param images N×H×W×3 or H×W×3 RGB; must not change until the promise settles
    * @returns logits N×K×h×w; oodLogits N×2×h×w, index 0 = d_in, 1 = d_out
@@ -283,16 +334,31 @@ export function insideOf(segmenter: Segmenter): Inside {
   return open(segmenter)
 }
 
-/** A segmenter with random weights for what a checkpoint's metadata describe. */
+/**
+ * A segmenter for what a checkpoint's metadata describe, its weights still to be loaded. The code of an imported module
+ * is read from the checkpoint itself, from the tensors whose names begin with `prefix`.
+ */
 export async function buildSegmenter(
   metadata: CheckpointMetadata,
   device: string,
-  precision: Precision,
+  precision: Precision | undefined,
+  checkpoint: { path: string; prefix: string },
 ): Promise<Segmenter> {
   const { architecture, options, mean, std, classes } = metadata
   const config = { architecture, classes: classes.length, options, mean, std, seed: 0, device }
-  const model = await withCancel(undefined, () => loadNative().createModel(config))
-  return construct(model, metadata, precision)
+  const native = loadNative()
+  if (architecture !== TORCHSCRIPT) {
+    const model = await withCancel(undefined, () => native.createModel(config))
+    return construct(model, metadata, checkPrecision(precision))
+  }
+  checkTorchScriptPrecision(precision)
+  const { path, prefix } = checkpoint
+  const { model, report } = await withCancel(undefined, () =>
+    native.createScriptedModel(config, { checkpoint: path, prefix }),
+  ).catch((error) => {
+    throw namingFile(error, path)
+  })
+  return construct(model, metadata, 'float32', report)
 }
 
 /** Did all tensors of the d_out head come from the file? */

@@ -53,6 +53,25 @@ export interface NativeArchitecture {
   backbone?: string
 }
 
+/** What a few runs of an imported module showed. */
+export interface NativeScriptedReport {
+  /** What its forward returns, in words. */
+  output: string
+  /** Rows of the image per row of the logits. */
+  stride: number
+  /** 0: the open-set head sits on the logits. */
+  featureChannels: number
+  featureStride: number
+  /** Images are padded to multiples of it. */
+  padTo: number
+  /** Does a gradient reach its weights? */
+  trainable: boolean
+  /** Do its norms and dropout follow a training mode, or did tracing fix them? */
+  trainingMode: boolean
+  /** As stored, e.g. F16; the weights are float32 from then on. */
+  weightsDtype: string
+}
+
 /** Uint8 N×H×W×3 (as users give them), or Float32 N×3×H×W already scaled to [0, 1] (golden tests). */
 export type NativeImages = Tensor<Uint8Array> | Tensor<Float32Array>
 
@@ -337,6 +356,15 @@ export interface NativeAddon {
   setThreads(threads: number): void
   architectures(): NativeArchitecture[]
   createModel(config: NativeModelConfig): Promise<NativeModel>
+  /**
+   * A TorchScript module with the open-set head, from a file of `torch.jit.save`, or from a checkpoint's tensors below
+   * `prefix`. `config.options`: logits, features, channels, padTo, inputHeight, inputWidth, alignCorners as in
+   * native/core/models/scripted_network.h; `architecture` is only carried along.
+   */
+  createScriptedModel(
+    config: NativeModelConfig,
+    source: { torchscript: string } | { checkpoint: string; prefix: string },
+  ): Promise<{ model: NativeModel; report: NativeScriptedReport }>
   /** With a flow, `options.flow` is needed. */
   createTrainer(model: NativeModel, options: NativeTrainerOptions, flow?: NativeFlow): NativeTrainer
   /** The named configurations; seed 0, device 'cpu'. */

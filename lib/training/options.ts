@@ -1,4 +1,4 @@
-import type { NativeTrainerOptions, Precision } from '../binding/native.ts'
+import type { Freeze, NativeTrainerOptions, Precision } from '../binding/native.ts'
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../data/dataset.ts'
 import { DenseFlow } from '../dense-flow.ts'
 import type { NegativeSource } from '../negatives/types.ts'
@@ -51,6 +51,17 @@ export interface TrainerOptions {
   readonly clipNorm?: number
   /** Default 0.01. */
   readonly batchNormMomentum?: number
+  /**
+   * What keeps its weights and running statistics: nothing; the `backbone` (of an imported module all but the open-set
+   * head); or `all-but-head`, which trains the open-set head alone and leaves the closed-set labels exactly as they are.
+   * Default nothing.
+   */
+  readonly freeze?: 'nothing' | Freeze
+  /**
+   * Keep only the inputs of blocks and compute the rest again in the backward pass: less memory for about a third more
+   * time. Default auto: where the architecture needs it (deeplabv3plus-wrn38).
+   */
+  readonly gradientCheckpointing?: boolean | 'auto'
   /** Of activations; weights and optimiser are always float32. Default float32. */
   readonly precision?: Precision
   /** Default cosine-epoch. */
@@ -87,6 +98,8 @@ const OPTION_NAMES = [
   'weightDecay',
   'clipNorm',
   'batchNormMomentum',
+  'freeze',
+  'gradientCheckpointing',
   'precision',
   'schedule',
   'seed',
@@ -128,6 +141,11 @@ export function resolveTrainerOptions(options: TrainerOptions): ResolvedTrainerO
     weightDecay: checkNumber('weightDecay', options.weightDecay ?? 0, 0),
     clipNorm: checkNumber('clipNorm', options.clipNorm ?? 0, 0),
     batchNormMomentum: checkNumber('batchNormMomentum', options.batchNormMomentum ?? 0.01, 0, 1),
+    freeze: checkFreeze(objective, options.freeze ?? 'nothing'),
+    gradientCheckpointing:
+      options.gradientCheckpointing === undefined || options.gradientCheckpointing === 'auto'
+        ? 'auto'
+        : checkBoolean('gradientCheckpointing', options.gradientCheckpointing),
     precision: checkOneOf('precision', options.precision ?? 'float32', ['float32', 'bf16']),
     schedule: checkOneOf('schedule', options.schedule ?? 'cosine-epoch', SCHEDULES),
     seed: checkInteger('seed', options.seed ?? 0, 0),
@@ -140,8 +158,11 @@ export function resolveTrainerOptions(options: TrainerOptions): ResolvedTrainerO
   }
 }
 
-/** The options in the form of the native boundary. */
-export function nativeTrainerOptions(options: ResolvedTrainerOptions): NativeTrainerOptions {
+/** The options in the form of the native boundary; `checkpointing`: does the architecture need it? */
+export function nativeTrainerOptions(
+  options: ResolvedTrainerOptions,
+  checkpointing = false,
+): NativeTrainerOptions {
   const { betaX, betaD, ignoreInDatasetPosterior, meanLogitShift } = options
   const { objective, betas, eps, weightDecay, clipNorm, backboneFactor, batchNormMomentum, precision } =
     options
@@ -161,6 +182,8 @@ export function nativeTrainerOptions(options: ResolvedTrainerOptions): NativeTra
     clipNorm,
     backboneFactor,
     batchNormMomentum,
+    ...(options.freeze !== 'nothing' && { freeze: options.freeze }),
+    checkpointing: options.gradientCheckpointing === 'auto' ? checkpointing : options.gradientCheckpointing,
     precision,
     flow: {
       jsdWeight: options.jsdWeight,
@@ -175,6 +198,18 @@ export function nativeTrainerOptions(options: ResolvedTrainerOptions): NativeTra
 // Adamax, as the authors' release sets it.
 const FLOW_BETAS = [0.9, 0.999] as const
 const FLOW_EPS = 1e-7
+
+function checkFreeze(objective: Objective, freeze: unknown): 'nothing' | Freeze {
+  const chosen = checkOneOf('freeze', freeze, ['nothing', 'backbone', 'all-but-head'])
+  if (chosen === 'all-but-head' && objective === 'closed-set') {
+    throw invalid(
+      'freeze',
+      'nothing or backbone (closed-set training leaves the open-set head alone)',
+      chosen,
+    )
+  }
+  return chosen
+}
 
 function checkFlow({ flow, negatives }: TrainerOptions): void {
   if (flow === undefined) return

@@ -16,6 +16,7 @@ import { pasteNegatives } from '../negatives/pasting.ts'
 import type { FlowWindow, NegativeSource } from '../negatives/types.ts'
 import { random } from '../random.ts'
 import { buildSegmenter, insideOf, type Segmenter } from '../segmenter.ts'
+import { checkTorchScriptPrecision, TORCHSCRIPT } from '../torchscript.ts'
 import { checkNumber, checkOptionNames, invalid } from '../validate.ts'
 import { type FitOptions, planFit, type TrainingLoader } from './fit-options.ts'
 import {
@@ -79,9 +80,12 @@ export class Trainer {
     this.#negatives = options.negatives ?? undefined
     this.#flow = options.flow
     const flow = options.flow && insideOfFlow(options.flow)
-    this.#native = callNative(() =>
-      loadNative().createTrainer(model, nativeTrainerOptions(this.options), flow),
-    )
+    if (segmenter.architecture === TORCHSCRIPT) checkTorchScriptPrecision(this.options.precision)
+    this.#native = callNative(() => {
+      const native = loadNative()
+      const known = native.architectures().find(({ name }) => name === segmenter.architecture)
+      return native.createTrainer(model, nativeTrainerOptions(this.options, known?.checkpointing), flow)
+    })
     this.#state = {
       format: 1,
       options: this.options,
@@ -115,7 +119,10 @@ export class Trainer {
     checkSameFlow(state, options.flow)
     const device = checkDevice(native, options.device ?? state.device)
     const precision = checkPrecision(options.precision ?? state.options.precision)
-    const segmenter = await buildSegmenter(metadata, device, options.precision ?? state.segmenterPrecision)
+    const segmenter = await buildSegmenter(metadata, device, options.precision ?? state.segmenterPrecision, {
+      path,
+      prefix: 'model.',
+    })
     try {
       // A run without a source, objective hybrid or not, has null; one with a source must get it again.
       const negatives = options.negatives ?? (state.negatives === undefined ? null : undefined)

@@ -27,6 +27,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("setThreads", Napi::Function::New<set_threads>(env, "setThreads"));
   exports.Set("architectures", Napi::Function::New<ModelWrap::list_architectures>(env, "architectures"));
   exports.Set("createModel", Napi::Function::New<ModelWrap::create>(env, "createModel"));
+  exports.Set("createScriptedModel", Napi::Function::New<ModelWrap::create_scripted>(env, "createScriptedModel"));
   exports.Set("createTrainer", Napi::Function::New<TrainerWrap::create>(env, "createTrainer"));
   exports.Set("flowArchitectures", Napi::Function::New<FlowWrap::list_architectures>(env, "flowArchitectures"));
   exports.Set("createFlow", Napi::Function::New<FlowWrap::create>(env, "createFlow"));

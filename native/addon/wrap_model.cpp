@@ -4,6 +4,7 @@
 
 #include "addon_data.h"
 #include "errors.h"
+#include "models/scripted_network.h"
 #include "ops/hybrid_score/hybrid_score.h"
 #include "score_options.h"
 #include "state_jobs.h"
@@ -105,6 +106,50 @@ Napi::Value ModelWrap::create(const Napi::CallbackInfo& info) {
       info.Env(), {}, nullptr, [config](const CancelToken&) { return ModelPointer(create_model(config)); },
       [](Napi::Env env, ModelPointer& model) -> Napi::Value {
         return AddonData::of(env).model_constructor.New({Napi::External<ModelPointer>::New(env, &model)});
+      });
+}
+
+Napi::Value ModelWrap::create_scripted(const Napi::CallbackInfo& info) {
+  const ModelConfig config = config_argument(info[0]);
+  const Napi::Object source = required_object(info[1], "source");
+  const bool checkpoint = source.Has("checkpoint");
+  const std::string path = required_string(source, checkpoint ? "checkpoint" : "torchscript");
+  const std::string prefix = checkpoint ? required_string(source, "prefix") : "";
+  struct Result {
+    ModelPointer model;
+    ScriptedReport report;
+  };
+  return run_async<Result>(
+      info.Env(), {}, nullptr,
+      [=](const CancelToken&) {
+        ScriptedModel made;
+        if (checkpoint) {
+          NamedTensors tensors;
+          for (auto& [name, tensor] : read_safetensors(path).first) {
+            if (name.rfind(prefix, 0) == 0) tensors.emplace_back(name.substr(prefix.size()), tensor);
+          }
+          made = create_scripted_model(config, tensors);
+        } else {
+          made = create_scripted_model(config, ScriptedModule::from_file(path, config.device));
+        }
+        return Result{ModelPointer(std::move(made.model)), made.report};
+      },
+      [](Napi::Env env, Result& result) -> Napi::Value {
+        const ScriptedReport& report = result.report;
+        const auto number = [&](auto value) { return Napi::Number::New(env, static_cast<double>(value)); };
+        Napi::Object object = Napi::Object::New(env);
+        object.Set("output", report.output);
+        object.Set("stride", number(report.stride));
+        object.Set("featureChannels", number(report.feature_channels));
+        object.Set("featureStride", number(report.feature_stride));
+        object.Set("padTo", number(report.pad_to));
+        object.Set("trainable", Napi::Boolean::New(env, report.trainable));
+        object.Set("trainingMode", Napi::Boolean::New(env, report.training_mode));
+        object.Set("weightsDtype", report.weights_dtype);
+        Napi::Object both = Napi::Object::New(env);
+        both.Set("model", AddonData::of(env).model_constructor.New({Napi::External<ModelPointer>::New(env, &result.model)}));
+        both.Set("report", object);
+        return both;
       });
 }
 

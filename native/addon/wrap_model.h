@@ -13,6 +13,8 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
  public:
   static void define(Napi::Env env);
   static Napi::Value create(const Napi::CallbackInfo& info);         // createModel(config)
+  // createScriptedModel(config, source): { model, report }
+  static Napi::Value create_scripted(const Napi::CallbackInfo& info);
   static Napi::Value list_architectures(const Napi::CallbackInfo& info);
   // The model behind a JS value; throws when it is none, or disposed.
   static std::shared_ptr<SegmentationModel> from(const Napi::Value& value);

@@ -5,7 +5,7 @@
 
 namespace densehybrid {
 
-SegmentationModel::SegmentationModel(const ModelConfig& config, MakeNetwork make_network, bool align_corners)
+SegmentationModel::SegmentationModel(const ModelConfig& config, const MakeNetwork& make_network, bool align_corners)
     : config_(config), state_(config.seed, config.device, config.format()), align_corners_(align_corners) {
   network_ = make_network(state_, config_);
 }

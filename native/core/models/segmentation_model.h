@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -37,7 +38,7 @@ struct ModelConfig {
 };
 
 // How a network with its tensors in a state dict is made.
-using MakeNetwork = std::unique_ptr<Network> (*)(StateDict&, const ModelConfig&);
+using MakeNetwork = std::function<std::unique_ptr<Network>(StateDict&, const ModelConfig&)>;
 
 // A network with its state and its preparation of images.
 class SegmentationModel {
@@ -45,7 +46,7 @@ class SegmentationModel {
   using Output = NetworkOutput;
 
   // `align_corners`: of the bilinear resizing of the logits to the image.
-  SegmentationModel(const ModelConfig& config, MakeNetwork make_network, bool align_corners);
+  SegmentationModel(const ModelConfig& config, const MakeNetwork& make_network, bool align_corners);
 
   // `image` as `prepare` gives it.
   Output forward(const at::Tensor& image, const ForwardContext& context) const { return network_->forward(image, context); }
@@ -58,6 +59,8 @@ class SegmentationModel {
   const StateDict& state() const { return state_; }
   const ModelConfig& config() const { return config_; }
   bool align_corners() const { return align_corners_; }
+  // For what making the network found out. Only while nobody else holds the model.
+  void set_option(const std::string& name, OptionValue value) { config_.options[name] = std::move(value); }
 
   // A model has one trainer at a time: true when the caller got it.
   bool acquire_for_training() { return !in_training_.exchange(true); }

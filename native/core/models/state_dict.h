@@ -42,6 +42,9 @@ class StateDict {
   at::Tensor add_rotation(const std::string& name, int64_t size);
   at::Tensor add_constant(const std::string& name, at::IntArrayRef shape, double value, bool trainable);
   at::Tensor add_counter(const std::string& name);  // int64 scalar
+  // A tensor that something else made, and keeps using.
+  void add_existing(const std::string& name, const at::Tensor& tensor, bool trainable) { add(name, tensor, trainable); }
+  at::Device device() const { return device_; }
 
   const std::vector<Entry>& entries() const { return entries_; }
   const Entry* find(const std::string& name) const;
