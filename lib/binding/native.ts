@@ -53,6 +53,24 @@ export interface NativeArchitecture {
   backbone?: string
 }
 
+export interface NativeImageBatch {
+  images: number
+  height: number
+  width: number
+}
+
+/** What a model costs, layer by layer; the fused path of the CPU needs less memory. */
+export interface NativeModelProfile {
+  /** Trained values. */
+  parameters: number
+  /** Of one forward pass; a multiplication and its addition count as two. */
+  flops: number
+  /** Weights, and the maps that live at once in a forward pass. */
+  inferenceBytes: number
+  /** The same for a training step, with gradients and Adam's moments. */
+  trainingBytes: number
+}
+
 /** What a few runs of an imported module showed. */
 export interface NativeScriptedReport {
   /** What its forward returns, in words. */
@@ -356,6 +374,11 @@ export interface NativeAddon {
   setThreads(threads: number): void
   architectures(): NativeArchitecture[]
   createModel(config: NativeModelConfig): Promise<NativeModel>
+  /** Costs of a model, found without computing anything; its device is not used. */
+  profileModel(
+    config: NativeModelConfig,
+    options: { scored: NativeImageBatch; trained: NativeImageBatch; checkpointing: boolean },
+  ): Promise<NativeModelProfile>
   /**
    * A TorchScript module with the open-set head, from a file of `torch.jit.save`, or from a checkpoint's tensors below
    * `prefix`. `config.options`: logits, features, channels, padTo, inputHeight, inputWidth, alignCorners as in

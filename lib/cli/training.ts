@@ -38,6 +38,8 @@ export const TRAINING_FLAGS = {
     placeholder: 'NAME',
   }),
   clipNorm: number(0, Infinity, { default: 0 }),
+  freeze: choice(['nothing', 'backbone', 'all-but-head'], { default: 'nothing', placeholder: 'WHAT' }),
+  checkpointing: choice(['auto', 'on', 'off'], { default: 'auto', placeholder: 'WHEN' }),
   precision: choice(['auto', 'float32', 'bf16'], { default: 'auto', placeholder: 'NAME' }),
   seed: integer(0, 2 ** 31 - 1, { default: 0 }),
   device: text('NAME', { default: 'cpu' }),
@@ -59,6 +61,8 @@ export const OPTIMISER_HELP: readonly HelpRow[] = [
   ['lr,minLr', 'learning rate, first and last ({lr}, {minLr})'],
   ['schedule', 'cosine-epoch (paper), cosine-step or constant'],
   ['clipNorm', 'largest norm of the gradient; 0 = any ({clipNorm})'],
+  ['freeze', 'nothing, backbone or all-but-head ({freeze})'],
+  ['checkpointing', 'recompute activations: auto, on, off ({checkpointing})'],
   ['precision', 'auto, float32, bf16; auto = float32 ({precision})'],
   ['device,threads', 'cpu, cuda or cuda:1 ({device}); CPU threads (all)'],
   ['seed,logEvery', 'random seed ({seed}); steps per line of log ({logEvery})'],
@@ -190,6 +194,17 @@ export async function openJoined(specs: readonly string[], signal: AbortSignal):
 function checkLabelled(flag: string, { name, classes }: Dataset): void {
   if (classes.length > 0) return
   throw new UsageError(`expected a data set with class labels for ${flag} but ${name} has none`)
+}
+
+/** What is trained and how much memory that takes, as the trainer wants it. */
+export function trainingScope(
+  options: Pick<TrainingValues, 'freeze' | 'checkpointing'>,
+): Pick<TrainerOptions, 'freeze' | 'gradientCheckpointing'> {
+  const { freeze, checkpointing } = options
+  return {
+    freeze,
+    gradientCheckpointing: checkpointing === 'auto' ? 'auto' : checkpointing === 'on',
+  }
 }
 
 /** The precision of training: bf16 only where it is asked for, as the weights' updates are small against its steps. */

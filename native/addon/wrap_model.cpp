@@ -44,6 +44,10 @@ std::array<double, 3> triple_argument(const Napi::Object& options, const char* n
   return triple;
 }
 
+at::Tensor to_host(const at::Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); }
+
+}  // namespace
+
 ModelConfig config_argument(const Napi::Value& value) {
   const Napi::Object options = required_object(value, "config");
   ModelConfig config;
@@ -66,10 +70,6 @@ ModelConfig config_argument(const Napi::Value& value) {
   }
   return config;
 }
-
-at::Tensor to_host(const at::Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); }
-
-}  // namespace
 
 void check_images(Napi::Env env, const TensorView& images) {
   const bool bytes = images.dtype == at::kByte && images.shape.size() == 4 && images.shape[3] == 3;

@@ -39,6 +39,9 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   std::shared_ptr<SegmentationModel> model_;
 };
 
+// NativeModelConfig; throws otherwise.
+ModelConfig config_argument(const Napi::Value& value);
+
 // Uint8 N×H×W×3 or float32 N×3×H×W; throws otherwise.
 void check_images(Napi::Env env, const TensorView& images);
 

@@ -2,6 +2,7 @@
 
 #include "models/checkpoint.h"
 #include "models/deeplabv3plus.h"
+#include "models/profile.h"
 #include "models/registry.h"
 #include "models/resnet.h"
 #include "models/wide_resnet.h"
@@ -90,7 +91,7 @@ TEST_CASE("output stride: the deepest map keeps its resolution, the logits keep 
 }
 
 TEST_CASE("checkpointing: the same gradients, running statistics updated once, the same dropout") {
-  for (const char* name : {"deeplabv3plus-resnet18", "ladder-densenet-tiny", "ladder-resnet18"}) {
+  for (const char* name : {"deeplabv3plus-resnet18", "ladder-densenet-tiny", "ladder-resnet18", "ladder-mobilenetv2"}) {
     CAPTURE(name);
     const auto plain = make(name);
     const auto recomputed = make(name);
@@ -203,4 +204,21 @@ TEST_CASE("a frozen backbone gives the gradients that the others have without it
   const StepResult result = trainer.step(batch.training(), {0.0, 0.0}, true, {});
   for (const auto& [name, gradient] : result.gradients) CHECK(model->state().find(name)->part != Part::backbone);
   CHECK(result.gradients.size() > 10);
+}
+
+TEST_CASE("profile: products of a network that is counted by hand, and less training memory with checkpointing") {
+  ModelConfig config{.architecture = "deeplabv3plus-resnet18", .classes = 4, .options = {{"outputStride", 16.0}}};
+  const ModelProfile plain = profile_model(config, {1, 128, 192}, {2, 128, 192}, false);
+  const ModelProfile less = profile_model(config, {1, 128, 192}, {2, 128, 192}, true);
+  CHECK(plain.parameters == create_model(config)->state().parameter_count());
+  CHECK(plain.flops == less.flops);
+  CHECK(plain.inference_bytes == less.inference_bytes);
+  CHECK(less.training_bytes < plain.training_bytes);
+  CHECK(plain.training_bytes > plain.inference_bytes + 12 * plain.parameters);
+  // Twice the images: twice the products. The stem alone has 2 · 64 · 64 · 96 · 3 · 49 per image.
+  CHECK(profile_model(config, {2, 128, 192}, {2, 128, 192}, false).flops == doctest::Approx(2 * plain.flops));
+  CHECK(plain.flops > 2.0 * 64 * 64 * 96 * 147);
+  // torchvision states 1.81 GFLOPs (multiply-adds) for resnet18 at 224×224; stage 4 at stride 16 and the decoder add to it.
+  ModelConfig ladder{.architecture = "ladder-resnet18", .classes = 4, .options = {}};
+  CHECK(profile_model(ladder, {1, 224, 224}, {2, 224, 224}, false).flops > 2 * 1.8e9);
 }

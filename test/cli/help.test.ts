@@ -52,7 +52,8 @@ describe('help', () => {
 
   it('says which defaults are those of the paper', async () => {
     const finetune = commands.find(({ name }) => name === 'finetune') as Command
-    expect(commandHelp(finetune)).to.match(/--beta-x X +weight of L_x \(0\.03, paper\)/)
-    expect(commandHelp(finetune)).to.match(/--beta-d X +weight of L_d \(.*0\.3, paper\)/)
+    expect(commandHelp(finetune)).to.match(
+      /--beta-x X --beta-d X +weights of L_x \(0\.03\), L_d \(10 × --beta-x\); paper/,
+    )
   })
 })

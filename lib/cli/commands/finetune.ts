@@ -11,6 +11,7 @@ import {
   runTraining,
   TRAINING_FLAGS,
   trainingPrecision,
+  trainingScope,
 } from '../training.ts'
 import { UsageError } from '../usage-error.ts'
 
@@ -45,8 +46,7 @@ export const command = defineCommand({
     ['freezeFlow', 'do not train it along'],
     ...RUN_HELP,
     ['holdOut', 'may name the classes that the model does not know'],
-    ['betaX', 'weight of L_x ({betaX}, paper)'],
-    ['betaD', 'weight of L_d (10 times --beta-x = 0.3, paper)'],
+    ['betaX,betaD', 'weights of L_x ({betaX}), L_d (10 × --beta-x); paper'],
     ['epochs,steps', 'length of the run ({epochs} epochs)'],
     ['backboneFactor', 'backbone: this times --lr ({backboneFactor}, paper)'],
     ['batchNormMomentum', '({batchNormMomentum}, paper)'],
@@ -91,6 +91,7 @@ export const command = defineCommand({
             batchNormMomentum: options.batchNormMomentum,
             schedule: options.schedule,
             clipNorm: options.clipNorm,
+            ...trainingScope(options),
             precision: trainingPrecision(options.precision),
             seed: options.seed,
           },

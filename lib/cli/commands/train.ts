@@ -9,6 +9,7 @@ import {
   runTraining,
   TRAINING_FLAGS,
   trainingPrecision,
+  trainingScope,
 } from '../training.ts'
 
 /** The command `train`. */
@@ -76,6 +77,7 @@ export const command = defineCommand({
           batchNormMomentum: options.batchNormMomentum ?? (options.weights === undefined ? 0.1 : 0.01),
           schedule: options.schedule,
           clipNorm: options.clipNorm,
+          ...trainingScope(options),
           precision: trainingPrecision(options.precision),
           seed: options.seed,
         },

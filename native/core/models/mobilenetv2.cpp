@@ -2,6 +2,8 @@
 
 #include <ATen/TensorOperators.h>
 
+#include "models/checkpoint.h"
+
 namespace densehybrid {
 
 ConvNormActivation MobileNetV2::make_unit(StateDict& state, const std::string& conv, const std::string& norm,
@@ -52,15 +54,31 @@ MobileNetV2::MobileNetV2(StateDict& state, const std::string& prefix, const Mobi
   last_ = make_unit(state, root + "18.0", root + "18.1", {.in = channels, .out = 1280}, Activation::relu6);
 }
 
+at::Tensor MobileNetV2::InvertedResidual::narrow(const at::Tensor& expanded, const ForwardContext& context) const {
+  return project->forward(depthwise->forward(expanded, context), context);
+}
+
+at::Tensor MobileNetV2::InvertedResidual::forward(const at::Tensor& x, const ForwardContext& context) const {
+  const at::Tensor y = narrow(expand ? expand->forward(x, context) : x, context);
+  return residual ? x + y : y;
+}
+
 BackboneFeatures MobileNetV2::forward(const at::Tensor& image, const ForwardContext& context) const {
   BackboneFeatures features;
   at::Tensor x = stem_->forward(image, context);
   for (const InvertedResidual& block : blocks_) {
     context.cancel.check();
-    at::Tensor y = block.expand ? block.expand->forward(x, context) : x;
-    if (block.is_skip) features.skips.push_back(y);
-    y = block.project->forward(block.depthwise->forward(y, context), context);
-    x = block.residual ? x + y : y;
+    const at::Tensor& parameter = block.project->conv().weight();
+    if (!block.is_skip) {
+      x = run_checkpointed(x, parameter, context,
+                           [&block](const at::Tensor& input, const ForwardContext& inner) { return block.forward(input, inner); });
+      continue;
+    }
+    const at::Tensor expanded = block.expand->forward(x, context);
+    features.skips.push_back(expanded);
+    x = run_checkpointed(expanded, parameter, context, [&block](const at::Tensor& input, const ForwardContext& inner) {
+      return block.narrow(input, inner);
+    });
   }
   features.deepest = last_->forward(x, context);
   return features;

@@ -31,7 +31,9 @@ class MobileNetV2 : public Backbone {
     std::optional<ConvNormActivation> depthwise;
     std::optional<ConvNormActivation> project;
     bool residual = false;
-    bool is_skip = false;  // its expanded map goes to the ladder
+    bool is_skip = false;  // its expanded map goes to the ladder; such a block is never residual
+    at::Tensor narrow(const at::Tensor& expanded, const ForwardContext& context) const;
+    at::Tensor forward(const at::Tensor& x, const ForwardContext& context) const;
   };
   ConvNormActivation make_unit(StateDict& state, const std::string& conv, const std::string& norm, ConvSpec spec,
                                Activation activation) const;

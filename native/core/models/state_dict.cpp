@@ -40,6 +40,10 @@ void StateDict::add(const std::string& name, at::Tensor tensor, bool trainable) 
 }
 
 at::Tensor StateDict::add_conv_weight(const std::string& name, at::IntArrayRef shape, bool zero) {
+  if (device_.is_meta()) {  // sizes alone: no values to draw
+    add(name, at::empty(shape, at::TensorOptions().dtype(at::kFloat).device(device_), format_), true);
+    return entries_.back().tensor;
+  }
   const int64_t fan_in = shape[1] * shape[2] * shape[3];
   at::Tensor weight = at::zeros(shape, at::kFloat);
   if (!zero) weight.normal_(0.0, std::sqrt(2.0 / static_cast<double>(fan_in)), generator_);
