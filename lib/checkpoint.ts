@@ -3,8 +3,10 @@ import { withCancel } from './binding/cancel.ts'
 import type { NativeAddon, NativeArchitecture, NativeModelConfig } from './binding/native.ts'
 import { refuseOtherKinds } from './checkpoint-kind.ts'
 import { DenseHybridError } from './errors.ts'
+import { type Colour, classColours } from './palette.ts'
 import { checkThreshold } from './scores.ts'
 import { TORCHSCRIPT } from './torchscript.ts'
+import { trainingSchema } from './training/training-record.ts'
 import { invalid, nearest } from './validate.ts'
 
 /** Key of the one metadata entry that makes a .safetensors file a checkpoint of this package. */
@@ -15,27 +17,34 @@ export const CHECKPOINT_FORMAT = 1
 
 const triple = z.tuple([z.number(), z.number(), z.number()])
 
+const byte = z.number().int().min(0).max(255)
+
+// Fields are in the order in which a new model gets them: one that was saved and loaded writes the same bytes.
 const metadataSchema = z.object({
   format: z.number().int().min(1),
   architecture: z.string().min(1),
   options: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   classes: z.array(z.string().min(1)).min(1).max(254),
+  palette: z.array(z.tuple([byte, byte, byte]).readonly()).optional(),
   mean: triple,
   std: triple,
   threshold: z.number().optional(),
   calibration: z.record(z.string(), z.unknown()).optional(),
   hybrid: z.boolean(),
   user: z.record(z.string(), z.unknown()).default({}),
+  training: trainingSchema.optional(),
 })
 
 /**
  * What a checkpoint says about its model, stored as JSON under `METADATA_KEY`.
  *
  * - `classes` the names of the K known classes; index = label
+ * - `palette` K colours [red, green, blue], 0 … 255; absent in checkpoints of older versions
  * - `mean`, `std` per channel, applied to RGB scaled to [0, 1]
  * - `threshold` τ: pixels with a hybrid score above it are unknown
  * - `calibration` how τ was found (TPR, FPR, convention, data)
  * - `hybrid` whether the d_out head was trained
+ * - `training` how the weights came about; absent where nothing was trained, and in checkpoints of older versions
  * - `user` whatever was given to `save` beside these
  */
 export type CheckpointMetadata = z.output<typeof metadataSchema>
@@ -49,8 +58,12 @@ export interface SaveMetadata {
   readonly [key: string]: unknown
 }
 
-/** The metadata of a new model: no threshold, d_out head not trained. */
-export function newMetadata(config: NativeModelConfig, classes: readonly string[]): CheckpointMetadata {
+/** The metadata of a new model: no threshold, d_out head not trained. Default `palette`: `classColours`. */
+export function newMetadata(
+  config: NativeModelConfig,
+  classes: readonly string[],
+  palette: readonly Colour[] = classColours(classes),
+): CheckpointMetadata {
   const { architecture, options } = config
   const [mean, std] = [triple.parse(config.mean), triple.parse(config.std)]
   return {
@@ -58,6 +71,7 @@ export function newMetadata(config: NativeModelConfig, classes: readonly string[
     architecture,
     options,
     classes: [...classes],
+    palette: [...palette],
     mean,
     std,
     hybrid: false,
@@ -122,12 +136,21 @@ export function decodeMetadata(entries: Record<string, string>, path: string): C
     )
   }
   const parsed = metadataSchema.safeParse(value)
-  if (parsed.success) return parsed.data
+  if (parsed.success) return checkColourCount(parsed.data, path)
   const [issue] = parsed.error.issues
   const field = issue.path.length === 0 ? 'its metadata' : `field "${issue.path.join('.')}" of its metadata`
   throw new DenseHybridError('INVALID_FILE', `${path} is a damaged checkpoint: ${field}: ${issue.message}.`, {
     cause: parsed.error,
   })
+}
+
+function checkColourCount(metadata: CheckpointMetadata, path: string): CheckpointMetadata {
+  const { palette, classes } = metadata
+  if (palette === undefined || palette.length === classes.length) return metadata
+  throw new DenseHybridError(
+    'INVALID_FILE',
+    `${path} is a damaged checkpoint: field "palette" of its metadata: ${palette.length} colours for ${classes.length} classes.`,
+  )
 }
 
 /**

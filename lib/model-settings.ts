@@ -1,5 +1,6 @@
 import type { NativeAddon, NativeArchitecture, NativeModelConfig, Precision } from './binding/native.ts'
 import { DenseHybridError } from './errors.ts'
+import { type Colour, checkPalette } from './palette.ts'
 import { checkInteger, checkNumber, checkOneOf, checkOptionNames, invalid } from './validate.ts'
 import type { WeightsSettings } from './weights/load-weights.ts'
 
@@ -9,6 +10,8 @@ export interface SegmenterOptions {
   readonly architecture: string
   /** Names of the known classes (index = label), or their number K, 1 … 254. */
   readonly classes: number | readonly string[]
+  /** One colour [red, green, blue], 0 … 255, for every class. Default: distinct ones, decided by the names. */
+  readonly palette?: readonly Colour[]
   /** 'cpu' (default), 'cuda' or 'cuda:1'. */
   readonly device?: string
   /** Of activations in `forward` and `segment`. Default float32. */
@@ -27,6 +30,7 @@ export interface SegmenterOptions {
 const OPTION_NAMES = [
   'architecture',
   'classes',
+  'palette',
   'device',
   'precision',
   'seed',
@@ -47,7 +51,8 @@ export function checkSegmenterOptions(native: NativeAddon, options: SegmenterOpt
     options.architecture,
     architectures.map((a) => a.name),
   )
-  classNames(options.classes)
+  const { length } = classNames(options.classes)
+  if (options.palette !== undefined) checkPalette(options.palette, length)
   checkDevice(native, options.device ?? 'cpu')
   checkPrecision(options.precision)
   checkInteger('seed', options.seed ?? 0, 0)

@@ -19,6 +19,7 @@ import {
   resolveConfig,
   type SegmenterOptions,
 } from './model-settings.ts'
+import { type Colour, checkPalette, classColours } from './palette.ts'
 import { checkScores, checkSize, checkThreshold, type SegmentOptions } from './scores.ts'
 import type { Tensor } from './tensor.ts'
 import {
@@ -28,6 +29,7 @@ import {
   type TorchScriptReport,
   torchScriptConfig,
 } from './torchscript.ts'
+import type { TrainingRecord } from './training/training-record.ts'
 import { checkOptionNames, invalid } from './validate.ts'
 import { loadWeights, namingFile, readWeightsSettings, type WeightsReport } from './weights/load-weights.ts'
 
@@ -65,6 +67,8 @@ export class Segmenter {
   readonly parameterCount: number
   /** Names of the K known classes; index = label. */
   readonly classes: readonly string[]
+  /** One colour [red, green, blue], 0 … 255, for every class. */
+  readonly palette: readonly Colour[]
   /** Per channel, of RGB scaled to [0, 1]. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
@@ -103,6 +107,7 @@ export class Segmenter {
     this.architecture = metadata.architecture
     this.parameterCount = model.parameterCount
     this.classes = Object.freeze([...metadata.classes])
+    this.palette = Object.freeze([...(metadata.palette ?? classColours(metadata.classes))])
     this.mean = Object.freeze([...metadata.mean])
     this.std = Object.freeze([...metadata.std])
     if (weightsReport !== undefined) this.weightsReport = weightsReport
@@ -121,14 +126,15 @@ export class Segmenter {
     checkSegmenterOptions(native, options)
     const settings = options.weights === undefined ? {} : await readWeightsSettings(native, options.weights)
     const config = resolveConfig(native, options, settings)
-    const metadata = newMetadata(config, classNames(options.classes))
+    const metadata = newMetadata(config, classNames(options.classes), options.palette)
     const model = await withCancel(undefined, () => native.createModel(config))
     if (options.weights === undefined)
       return new Segmenter(model, metadata, checkPrecision(options.precision))
     try {
       const report = await loadWeights(native, model, options.weights, { strict: false })
       const hybrid = loadedHead(report) && (settings.checkpoint?.hybrid ?? true)
-      return new Segmenter(model, { ...metadata, hybrid }, checkPrecision(options.precision), report)
+      const known = { ...metadata, hybrid, training: settings.checkpoint?.training }
+      return new Segmenter(model, known, checkPrecision(options.precision), report)
     } catch (error) {
       model.dispose()
       throw error
@@ -155,18 +161,14 @@ export class Segmenter {
     if (typeof path !== 'string' || path === '') throw invalid('path', 'the path of a TorchScript file', path)
     const native = loadNative()
     const config = torchScriptConfig(native, options)
+    const classes = classNames(options.classes)
+    const palette = options.palette && checkPalette(options.palette, classes.length)
     const { model, report } = await withCancel(undefined, () =>
       native.createScriptedModel(config, { torchscript: path }),
     ).catch((error) => {
       throw namingFile(error, path)
     })
-    return new Segmenter(
-      model,
-      newMetadata(model.config, classNames(options.classes)),
-      'float32',
-      undefined,
-      report,
-    )
+    return new Segmenter(model, newMetadata(model.config, classes, palette), 'float32', undefined, report)
   }
 
   /**
@@ -216,6 +218,11 @@ export class Segmenter {
   /** Was the d_out head trained? Until then the hybrid and discriminative scores mean nothing. */
   get hybrid(): boolean {
     return this.#metadata.hybrid
+  }
+
+  /** How the weights came about, where the checkpoint says so. */
+  get training(): TrainingRecord | undefined {
+    return this.#metadata.training
   }
 
   /** What was given to `save` beside threshold and calibration. */
@@ -307,6 +314,7 @@ export class Segmenter {
       )
     }
     const report = await loadWeights(native, model, path, { strict, prefix })
+    this.#metadata = { ...this.#metadata, training: settings.checkpoint?.training }
     if (loadedHead(report))
       this.#metadata = { ...this.#metadata, hybrid: settings.checkpoint?.hybrid ?? true }
     return report

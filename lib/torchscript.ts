@@ -1,6 +1,7 @@
 import type { NativeAddon, NativeModelConfig, NativeScriptedReport } from './binding/native.ts'
 import { DenseHybridError } from './errors.ts'
 import { checkDevice, checkTriple, classNames } from './model-settings.ts'
+import type { Colour } from './palette.ts'
 import { checkSize } from './scores.ts'
 import { checkInteger, checkOneOf, checkOptionNames, invalid } from './validate.ts'
 
@@ -34,6 +35,8 @@ export interface TorchScriptOptions {
   readonly alignCorners?: boolean
   /** 'cpu' (default), 'cuda' or 'cuda:1'. */
   readonly device?: string
+  /** One colour for every class, for label maps and overlays. Default: known classes have theirs, others distinct ones. */
+  readonly palette?: readonly Colour[]
   /** Of the open-set head's initial weights. Default 0. */
   readonly seed?: number
 }
@@ -52,6 +55,7 @@ const OPTION_NAMES = [
   'inputSize',
   'alignCorners',
   'device',
+  'palette',
   'seed',
 ] as const satisfies readonly (keyof TorchScriptOptions)[]
 

@@ -33,22 +33,23 @@ interface Plan {
   realProbability: number
 }
 
-/** Opens the sources that the flags name. The flow is to be disposed by the caller. */
+/** Opens the sources that the flags name; `spec`: that of the real ones, else the flow's file. The caller disposes the flow. */
 export async function openFinetuneNegatives(
   values: NegativesValues,
   { device, signal }: { device: string; signal: AbortSignal },
-): Promise<{ negatives: NegativeSource; flow?: DenseFlow }> {
+): Promise<{ negatives: NegativeSource; spec?: string; flow?: DenseFlow }> {
   const plan = planNegatives(values)
+  const spec = plan.real ?? plan.flow
   const { openNegatives } = await import('../data/registry.ts')
   const real = plan.real === undefined ? undefined : await openNegatives(plan.real, { signal })
-  if (plan.flow === undefined) return { negatives: real as NegativeSource }
+  if (plan.flow === undefined) return { negatives: real as NegativeSource, spec }
   const { DenseFlow } = await import('../dense-flow.ts')
   const { synthetic } = await import('../negatives/synthetic.ts')
   const { mix } = await import('../negatives/mix.ts')
   const flow = await DenseFlow.load(plan.flow, { device })
   try {
     const samples = synthetic(flow, { sides: values.flowSides })
-    return { flow, negatives: real === undefined ? samples : mix(real, samples, plan.realProbability) }
+    return { flow, spec, negatives: real === undefined ? samples : mix(real, samples, plan.realProbability) }
   } catch (error) {
     flow.dispose()
     throw error

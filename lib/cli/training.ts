@@ -2,6 +2,7 @@ import type { Precision } from '../binding/native.ts'
 import type { Dataset } from '../data/dataset.ts'
 import type { NegativeSource } from '../negatives/types.ts'
 import type { Segmenter } from '../segmenter.ts'
+import type { TrainingData } from '../training/describe-training.ts'
 import type { TrainerOptions } from '../training/options.ts'
 import type { CommandContext, HelpRow } from './command.ts'
 import {
@@ -75,8 +76,11 @@ const CHANGEABLE: readonly string[] = ['epochs', 'steps', 'val', 'out', 'device'
 export interface TrainingCommand {
   readonly title: string
   readonly dataset: Dataset
+  /** What it was made of. */
+  readonly data: readonly TrainingData[]
   readonly validation?: Dataset
   readonly negatives?: NegativeSource
+  readonly negativesSpec?: string
   readonly createSegmenter: () => Promise<Segmenter>
   readonly trainer: Omit<TrainerOptions, 'negatives'>
   readonly epochs?: number
@@ -93,7 +97,7 @@ export async function runTraining(
   { ui, signal }: CommandContext,
 ): Promise<undefined> {
   const { RUN_FILES, trainInFolder } = await import('../training/training-run.ts')
-  const { dataset, validation, negatives } = command
+  const { dataset, data, validation, negatives, negativesSpec } = command
   let progress: ReturnType<typeof ui.progress> | undefined
   let measured = ''
   let started = false
@@ -102,8 +106,10 @@ export async function runTraining(
     mode: options.resume ? 'resume' : options.overwrite ? 'overwrite' : 'new',
     createSegmenter: command.createSegmenter,
     dataset,
+    data,
     ...(validation && { validation }),
     ...(negatives && { negatives }),
+    ...(negativesSpec && { negativesSpec }),
     loader: {
       batchSize: options.batch,
       crop: options.crop,
@@ -173,21 +179,30 @@ export async function runTraining(
 export async function openTrainingData(
   options: Pick<TrainingValues, 'data' | 'val'>,
   signal: AbortSignal,
-): Promise<{ dataset: Dataset; validation?: Dataset }> {
+): Promise<{ dataset: Dataset; data: readonly TrainingData[]; validation?: Dataset }> {
   const { openDataset } = await import('../data/registry.ts')
-  const dataset = await openJoined(options.data, signal)
+  const all = await openAll(options.data, signal)
+  const dataset = await join(all)
+  const data = all.map((one, i) => ({ spec: options.data[i], dataset: one }))
   checkLabelled('--data', dataset)
-  if (options.val === undefined) return { dataset }
+  if (options.val === undefined) return { dataset, data }
   const validation = await openDataset(options.val, { signal })
   checkLabelled('--val', validation)
-  return { dataset, validation }
+  return { dataset, data, validation }
 }
 
 /** Opens data sets and joins them. */
 export async function openJoined(specs: readonly string[], signal: AbortSignal): Promise<Dataset> {
+  return join(await openAll(specs, signal))
+}
+
+async function openAll(specs: readonly string[], signal: AbortSignal): Promise<Dataset[]> {
   const { openDataset } = await import('../data/registry.ts')
+  return Promise.all(specs.map((spec) => openDataset(spec, { signal })))
+}
+
+async function join(all: readonly Dataset[]): Promise<Dataset> {
   const { concat } = await import('../data/subset.ts')
-  const all = await Promise.all(specs.map((spec) => openDataset(spec, { signal })))
   return all.length === 1 ? all[0] : concat(all)
 }
 

@@ -46,6 +46,7 @@ export function alignClasses(
   const aligned = derive(dataset, {
     name: heldOut.length === 0 ? dataset.name : `${dataset.name} without ${heldOut.join(', ')}`,
     classes,
+    palette: dataset.palette && classes.map((name) => dataset.palette![dataset.classes.indexOf(name)]),
     sample: (sample) => ({
       ...sample,
       labels: tensor(

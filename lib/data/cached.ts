@@ -50,7 +50,9 @@ export function cached(dataset: Dataset, maxBytes: number): Dataset {
       }
       return reading
     },
+    ...(dataset.palette && { palette: dataset.palette }),
     ...(dataset.files && { files: (index: number) => dataset.files!(index) }),
+    ...(dataset.source && { source: (index: number) => dataset.source!(index) }),
   }
 }
 

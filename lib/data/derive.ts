@@ -1,9 +1,11 @@
+import type { Colour } from '../palette.ts'
 import { checkInteger } from '../validate.ts'
 import type { Dataset, Sample } from './dataset.ts'
 
 /**
- * A data set made from another one item by item: `item` and `files` follow `indices` (default: all, in order).
+ * A data set made from another one item by item: `item`, `files` and `source` follow `indices` (default: all, in order).
  *
+ * @param change.classes with them come their colours in `palette`, if any
  * @param change.sample applied to every sample that is read
  */
 export function derive(
@@ -11,6 +13,7 @@ export function derive(
   change: {
     name: string
     classes?: readonly string[]
+    palette?: readonly Colour[]
     indices?: readonly number[]
     sample?: (sample: Sample) => Sample | Promise<Sample>
   },
@@ -21,12 +24,15 @@ export function derive(
     checkInteger('index', index, 0, length - 1)
     return indices === undefined ? index : indices[index]
   }
+  const palette = change.classes === undefined ? base.palette : change.palette
   const derived: Dataset = {
     name: change.name,
     classes: change.classes ?? base.classes,
+    ...(palette && { palette }),
     length,
     item: async (index) => sample(await base.item(source(index))),
   }
   if (base.files !== undefined) derived.files = (index) => base.files!(source(index))
+  if (base.source !== undefined) derived.source = (index) => base.source!(source(index))
   return derived
 }

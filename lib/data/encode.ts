@@ -4,20 +4,27 @@ import writeFileAtomic from 'write-file-atomic'
 import { throwIfAborted } from '../errors.ts'
 import type { Tensor } from '../tensor.ts'
 import { checkTensor, invalid } from '../validate.ts'
+import { palettePng } from './png-labels.ts'
 import { fileError } from './read-bytes.ts'
 
 /**
  * Writes labels H×W as an 8-bit single-channel PNG, atomically. `readLabelMap` returns the same values.
  *
+ * @param options.palette 256×3 RGB: the file becomes a palette PNG, which viewers show in these colours. Default: grey
  * @throws DenseHybridError `INVALID_ARGUMENT`; `NOT_FOUND` where the folder is missing; `IO`; `ABORTED`
  */
 export async function writeLabelMap(
   path: string,
   labels: Tensor<Uint8Array>,
-  options: { signal?: AbortSignal } = {},
+  options: { palette?: Tensor<Uint8Array>; signal?: AbortSignal } = {},
 ): Promise<void> {
   checkTensor('labels', labels, Uint8Array, 2)
-  await writePng(path, 'labels', labels, 1, options.signal)
+  const { palette, signal } = options
+  if (palette !== undefined) {
+    const [colours, channels] = checkTensor('palette', palette, Uint8Array, 2).shape
+    if (colours !== 256 || channels !== 3) throw invalid('palette.shape', '256×3', palette.shape)
+  }
+  await writePng(path, 'labels', labels, 1, signal, palette)
 }
 
 /**
@@ -41,6 +48,7 @@ async function writePng(
   pixels: Tensor<Uint8Array>,
   channels: 1 | 3,
   signal: AbortSignal | undefined,
+  palette?: Tensor<Uint8Array>,
 ): Promise<void> {
   const [height, width] = pixels.shape
   if (height === 0 || width === 0) throw invalid(`${name}.shape`, 'at least one pixel', pixels.shape)
@@ -51,7 +59,7 @@ async function writePng(
     .toBuffer()
   throwIfAborted(signal)
   try {
-    await writeFileAtomic(path, png)
+    await writeFileAtomic(path, palette === undefined ? png : palettePng(png, palette.data))
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
     throw fileError(missing ? dirname(path) : path, error)

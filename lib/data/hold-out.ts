@@ -29,6 +29,7 @@ export function holdOut(
   return derive(dataset, {
     name: `${dataset.name} without ${names.join(', ')}`,
     classes,
+    palette: dataset.palette?.filter((_, label) => !names.includes(dataset.classes[label])),
     sample: (sample) => ({
       ...sample,
       labels: tensor(

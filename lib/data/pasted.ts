@@ -52,7 +52,9 @@ export function withPastedNegatives(
         { hint: 'Lower minArea, or use larger negatives or images.' },
       )
     },
+    ...(dataset.palette && { palette: dataset.palette }),
     ...(dataset.files && { files: (index: number) => dataset.files!(index) }),
+    ...(dataset.source && { source: (index: number) => dataset.source!(index) }),
   }
 }
 

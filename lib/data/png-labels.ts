@@ -39,7 +39,7 @@ export function plainPng(bytes: Buffer, path: string): PlainPng {
   for (const chunk of chunks(bytes)) {
     if (chunk.type === 'IHDR') {
       bitDepth = checkHeader(chunk.data, path)
-      kept.push(greyHeader(chunk.data))
+      kept.push(headerOfType(GREY, chunk.data))
     } else if (chunk.type === 'IDAT' || chunk.type === 'IEND') kept.push(chunk.whole)
     complete = chunk.type === 'IEND'
   }
@@ -99,13 +99,32 @@ function checkHeader(header: Buffer, path: string): number {
   return bitDepth
 }
 
-/** The IHDR chunk of `header` with colour type "grey" and a fitting checksum. */
-function greyHeader(header: Buffer): Buffer {
-  const chunk = Buffer.alloc(12 + header.length)
-  chunk.writeUInt32BE(header.length, 0)
-  chunk.write('IHDR', 4, 'latin1')
-  header.copy(chunk, 8)
-  chunk[8 + 9] = GREY
-  chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + header.length)), 8 + header.length)
+/**
+ * Gives an 8-bit greyscale PNG a palette: its samples become indices, laid out as they were.
+ *
+ * @param colours 256×3 RGB
+ */
+export function palettePng(png: Buffer, colours: Uint8Array): Buffer {
+  const parts: Buffer[] = [SIGNATURE]
+  for (const chunk of chunks(png)) {
+    if (chunk.type === 'IHDR') parts.push(headerOfType(PALETTE, chunk.data), makeChunk('PLTE', colours))
+    else if (chunk.type === 'IDAT' || chunk.type === 'IEND') parts.push(chunk.whole)
+  }
+  return Buffer.concat(parts)
+}
+
+/** The IHDR chunk of `header` with another colour type. */
+function headerOfType(colourType: number, header: Buffer): Buffer {
+  const data = Buffer.from(header)
+  data[9] = colourType
+  return makeChunk('IHDR', data)
+}
+
+function makeChunk(type: string, data: Uint8Array): Buffer {
+  const chunk = Buffer.alloc(12 + data.length)
+  chunk.writeUInt32BE(data.length, 0)
+  chunk.write(type, 4, 'latin1')
+  chunk.set(data, 8)
+  chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + data.length)), 8 + data.length)
   return chunk
 }

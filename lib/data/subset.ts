@@ -33,7 +33,7 @@ export function firstItems(dataset: Dataset, count: number): Dataset {
 
 /**
  * Several data sets, one after the other. They must have the same classes in the same order. As ids of different sets
- * may agree, each id gets its set's position in front: `0/…`, `1/…`.
+ * may agree, each id gets its set's position in front: `0/…`, `1/…`. The palette is that of the first one that has one.
  *
  * @throws DenseHybridError `INVALID_ARGUMENT` for an empty list, or naming the set whose classes differ
  */
@@ -63,9 +63,11 @@ export function concat(datasets: readonly Dataset[]): Dataset {
     while (inSet >= datasets[set].length) inSet -= datasets[set++].length
     return [set, inSet]
   }
+  const palette = datasets.find((dataset) => dataset.palette !== undefined)?.palette
   const joined: Dataset = {
     name: datasets.map((dataset) => dataset.name).join(' + '),
     classes: first.classes,
+    ...(palette && { palette }),
     length,
     item: async (index) => {
       const [set, inSet] = locate(index)
@@ -77,6 +79,13 @@ export function concat(datasets: readonly Dataset[]): Dataset {
     joined.files = (index) => {
       const [set, inSet] = locate(index)
       return datasets[set].files!(inSet)
+    }
+  }
+  if (datasets.every((dataset) => dataset.source !== undefined)) {
+    joined.source = (index) => {
+      const [set, inSet] = locate(index)
+      const source = datasets[set].source!(inSet)
+      return { ...source, id: `${set}/${source.id}` }
     }
   }
   return joined

@@ -1,3 +1,4 @@
+import type { Dataset } from '../data/dataset.ts'
 import type { DenseFlow } from '../dense-flow.ts'
 import type { Random } from '../random.ts'
 import { checkNumber, invalid } from '../validate.ts'
@@ -19,6 +20,7 @@ export function mix(
 
 class MixedNegatives implements NegativeSource {
   readonly name: string
+  readonly dataset?: Dataset
   readonly flow?: DenseFlow
   readonly #real: NegativeSource
   readonly #synthetic: NegativeSource
@@ -35,6 +37,8 @@ class MixedNegatives implements NegativeSource {
     this.#synthetic = synthetic
     this.#realProbability = checkNumber('realProbability', realProbability, 0, 1)
     this.name = `${real.name} (${realProbability}) and ${synthetic.name}`
+    const dataset = real.dataset ?? synthetic.dataset
+    if (dataset !== undefined) this.dataset = dataset
     const flow = synthetic.flow ?? real.flow
     if (flow !== undefined) this.flow = flow
   }

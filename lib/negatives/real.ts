@@ -69,7 +69,7 @@ export function real(dataset: Dataset, options: RealNegativesOptions = {}): Real
 /** The source that {@link real} makes. */
 export class RealNegatives implements NegativeSource {
   readonly name: string
-  readonly #dataset: Dataset
+  readonly dataset: Dataset
   readonly #modes: readonly RealMode[]
   readonly #images: readonly number[]
   readonly #pasteable: Pasteable
@@ -87,7 +87,7 @@ export class RealNegatives implements NegativeSource {
     checkOptionNames('negatives.real', options, OPTION_NAMES)
     const { half, skipClasses = [] } = options
     if (half !== undefined) checkOneOf('half', half, ['a', 'b'])
-    this.#dataset = dataset
+    this.dataset = dataset
     this.#half = half
     this.#modes = checkModes(options.modes, dataset)
     this.#cropSize =
@@ -199,7 +199,7 @@ export class RealNegatives implements NegativeSource {
     onProgress?: ScanProgress
   }): Promise<readonly IndexedInstance[]> {
     if (this.#instances !== undefined) return this.#instances
-    const all = await instanceIndex(this.#dataset, options)
+    const all = await instanceIndex(this.dataset, options)
     const { labels, classes, restricted } = this.#pasteable
     const ofClass = all.filter(
       ({ image, label }) =>
@@ -220,7 +220,7 @@ export class RealNegatives implements NegativeSource {
   }
 
   async #read(index: number): Promise<Sample> {
-    return checkSample(`item ${index} of ${this.#dataset.name}`, await this.#dataset.item(index))
+    return checkSample(`item ${index} of ${this.dataset.name}`, await this.dataset.item(index))
   }
 
   #empty(reason: string, hint: string): DenseHybridError {

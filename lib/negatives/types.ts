@@ -1,3 +1,4 @@
+import type { Dataset } from '../data/dataset.ts'
 import type { DenseFlow } from '../dense-flow.ts'
 import type { Random } from '../random.ts'
 import type { Tensor } from '../tensor.ts'
@@ -43,6 +44,8 @@ export interface NegativeSource {
    * Rejects with EMPTY when the source has nothing that fits.
    */
   sample(rng: Random, target: TargetSize, options?: { signal?: AbortSignal }): Promise<Negative>
+  /** The data set that negatives are cut from, for the record of a training. */
+  readonly dataset?: Dataset
   /** The flow whose samples are among the negatives. */
   readonly flow?: DenseFlow
   /**

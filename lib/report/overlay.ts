@@ -27,6 +27,8 @@ export interface OverlayOptions {
   truth?: Tensor<Uint8Array>
   /** Names of the K known classes; index = label. */
   classes: readonly string[]
+  /** One colour for every class. Default: distinct ones, decided by the names. */
+  palette?: readonly Colour[]
   /** Default 'inferno'. */
   colormap?: ColormapName
   /** Share of the class colour over the image, 0 … 1. Default 0.65. */
@@ -43,6 +45,7 @@ const OPTION_NAMES = [
   'scoreRange',
   'truth',
   'classes',
+  'palette',
   'colormap',
   'opacity',
   'maxPanelWidth',
@@ -75,7 +78,7 @@ export function renderOverlay(options: OverlayOptions): Tensor<Uint8Array> {
     if (labels !== undefined) checkSize(name, checkTensor(name, labels, Uint8Array, 2), image)
   }
 
-  const colours = labelColours(classes)
+  const colours = labelColours(classes, options.palette)
   const panels: [string, Tensor<Uint8Array>][] = [
     ['image', image],
     ['closed-set', blend(image, closed, colours, classes.length, opacity)],

@@ -148,8 +148,7 @@ export class Scorer {
       const maps = await segmentImage(this.#segmenter, image, path, this.#options, run.signal)
       const computed = performance.now()
       throwIfAborted(run.signal)
-      const { classes } = this.#segmenter
-      const { outputs, clamped } = await writeResults(name, image, maps, classes, this.#options)
+      const { outputs, clamped } = await writeResults(name, image, maps, this.#segmenter, this.#options)
       const [height, width] = maps.labels.shape
       const relativeOutputs = mapValues(outputs, (file) => relative(out, file))
       await appendManifest(out, { ...identity, height, width, outputs: relativeOutputs })

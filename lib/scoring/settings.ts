@@ -12,7 +12,18 @@ export async function settingsHash(segmenter: Segmenter, options: ResolvedScorer
   const { formats, scores, threshold, maxSide, overlayRange } = options
   const { architecture, classes, mean, std } = metadata
   const hash = createHash('sha256')
-  const shown = { formats, scores, threshold, maxSide, overlayRange, architecture, classes, mean, std }
+  const shown = {
+    formats,
+    scores,
+    threshold,
+    maxSide,
+    overlayRange,
+    architecture,
+    classes,
+    mean,
+    std,
+    palette: segmenter.palette,
+  }
   hash.update(JSON.stringify({ ...shown, precision: segmenter.precision, options: metadata.options }))
   const heads = model.tensorNames().filter((name) => /^logits(_ood)?\./.test(name))
   const tensors = await withCancel(undefined, () => model.tensors(heads))

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ScoreName } from '../binding/native.ts'
+import type { Colour } from '../palette.ts'
 import type { Tensor } from '../tensor.ts'
 import type { ScoredMaps } from './score-image.ts'
 import type { ResolvedScorerOptions } from './scorer-options.ts'
@@ -30,7 +31,7 @@ export async function writeResults(
   name: string,
   image: Tensor<Uint8Array>,
   { closed, labels, scores }: ScoredMaps,
-  classes: readonly string[],
+  { classes, palette }: { readonly classes: readonly string[]; readonly palette: readonly Colour[] },
   options: ResolvedScorerOptions,
 ): Promise<{ outputs: Record<string, string>; clamped: number }> {
   const { out, formats, overlayRange } = options
@@ -48,10 +49,11 @@ export async function writeResults(
     const range = scoreRange(score, classes.length)
     clamped += await writePng16(place(`png16/${score}`, score, 'png'), scores[score], range)
   }
-  if (formats.includes('labels')) await writeLabels(place('labels', 'labels', 'png'), labels)
+  if (formats.includes('labels'))
+    await writeLabels(place('labels', 'labels', 'png'), labels, { classes, palette })
   if (formats.includes('overlay')) {
-    const panels = { image, closed, open: labels, score: scores.hybrid, scoreRange: overlayRange, classes }
-    await writeOverlay(place('overlay', 'overlay', 'png'), panels)
+    const maps = { image, closed, open: labels, score: scores.hybrid, scoreRange: overlayRange }
+    await writeOverlay(place('overlay', 'overlay', 'png'), { ...maps, classes, palette })
   }
   return { outputs, clamped }
 }

@@ -90,6 +90,14 @@ export function meanLosses(sums: LossSums): Losses {
   }
 }
 
+/** Means over the steps of the running epoch, or over the last one; undefined before the first step. */
+export function latestLosses(state: {
+  sums: LossSums
+  history: readonly Pick<EpochRecord, 'losses'>[]
+}): Losses | undefined {
+  return state.sums.steps > 0 ? meanLosses(state.sums) : state.history.at(-1)?.losses
+}
+
 /** Images per second and share of waiting over the last steps. */
 export class RateMeter {
   readonly #window: number

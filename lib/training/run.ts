@@ -5,7 +5,15 @@ import type { NegativeSource } from '../negatives/types.ts'
 import type { Segmenter } from '../segmenter.ts'
 import { invalid } from '../validate.ts'
 import type { FitPlan, TrainingLoader } from './fit-options.ts'
-import { addLosses, type EpochRecord, emptySums, type Losses, meanLosses, RateMeter } from './progress.ts'
+import {
+  addLosses,
+  type EpochRecord,
+  emptySums,
+  type Losses,
+  latestLosses,
+  meanLosses,
+  RateMeter,
+} from './progress.ts'
 import { scheduledLearningRate } from './schedule.ts'
 import type { TrainerState } from './trainer-state.ts'
 
@@ -57,7 +65,7 @@ export async function runTraining(
     if (aborted && plan.checkpointDir !== undefined) await trainer.save(plan.checkpointDir)
     throw error
   }
-  const losses = state.sums.steps > 0 ? meanLosses(state.sums) : (state.history.at(-1)?.losses as Losses)
+  const losses = latestLosses(state) as Losses
   return { epoch: state.epoch, step: completed(plan, state), losses, history: [...state.history] }
 }
 

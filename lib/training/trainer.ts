@@ -25,7 +25,7 @@ import {
   resolveTrainerOptions,
   type TrainerOptions,
 } from './options.ts'
-import { emptySums } from './progress.ts'
+import { emptySums, latestLosses } from './progress.ts'
 import { runTraining, type TrainingResult } from './run.ts'
 import {
   decodeTrainerState,
@@ -36,6 +36,7 @@ import {
   TRAINER_KEY,
   type TrainerState,
 } from './trainer-state.ts'
+import { advanceRecord, beginRecord } from './training-record.ts'
 
 /** Options of `Trainer.resume`. */
 export interface ResumeOptions {
@@ -170,16 +171,19 @@ export class Trainer {
    */
   async fit(loader: TrainingLoader, options: FitOptions): Promise<TrainingResult> {
     const plan = planFit(loader, options)
-    return this.#exclusively(() =>
-      runTraining(loader, plan, {
+    return this.#exclusively(async () => {
+      const inside = this.#inside()
+      const result = await runTraining(loader, plan, {
         state: this.#state,
         segmenter: this.segmenter,
         negatives: this.#negatives,
         leaveToFlow: this.#flow !== undefined,
         step: (batch, learningRate) => this.#step(batch, learningRate),
         save: (dir) => this.#save(dir),
-      }),
-    )
+      })
+      this.#record(inside)
+      return result
+    })
   }
 
   /**
@@ -233,10 +237,24 @@ export class Trainer {
     const result = await withCancel(signal, (cancel) =>
       this.#native.step(images, labels, { learningRate, ...this.#flowStep(batch) }, cancel),
     )
-    this.#state.step++
-    const hybrid = inside.metadata.hybrid || this.options.objective === 'hybrid'
-    inside.metadata = { ...inside.metadata, hybrid, threshold: undefined, calibration: undefined }
+    const isFirst = this.#state.step++ === 0
+    const { objective } = this.options
+    const hybrid = inside.metadata.hybrid || objective === 'hybrid'
+    let { training } = inside.metadata
+    // One without steps was begun for this training.
+    if (training === undefined || (isFirst && training.steps > 0))
+      training = beginRecord(training, objective, { config: { ...this.options } })
+    inside.metadata = { ...inside.metadata, hybrid, training, threshold: undefined, calibration: undefined }
+    this.#record(inside)
     return result
+  }
+
+  /** Brings the model's record of its training up to date. */
+  #record(inside: ReturnType<typeof insideOf>): void {
+    const { epoch: epochs, step: steps } = this.#state
+    const now = { objective: this.options.objective, epochs, steps }
+    const training = advanceRecord(inside.metadata.training, now, latestLosses(this.#state))
+    inside.metadata = { ...inside.metadata, training }
   }
 
   /** What the native step is told about samples of the flow; they depend on `seed` and the number of the step. */
@@ -268,7 +286,9 @@ export class Trainer {
     await mkdir(dir, { recursive: true }).catch((error) => {
       throw fileError(dir, error)
     })
-    const model = encodeMetadata(insideOf(this.segmenter).metadata)
+    const inside = this.#inside()
+    this.#record(inside)
+    const model = encodeMetadata(inside.metadata)
     const entries = { ...model, ...encodeTrainerState(this.#state) }
     await withCancel(undefined, () => this.#native.save(join(dir, STATE_FILE), entries))
     await this.segmenter.save(join(dir, MODEL_FILE))

@@ -6,14 +6,16 @@ import { DenseHybridError } from '../errors.ts'
 import { measureClosedSet } from '../evaluation/evaluate-model.ts'
 import type { NegativeSource } from '../negatives/types.ts'
 import { drawSamples, writeSamplesBeforeAfter } from '../report/flow-samples.ts'
-import type { Segmenter } from '../segmenter.ts'
+import { insideOf, type Segmenter } from '../segmenter.ts'
 import { checkInteger } from '../validate.ts'
+import { describeTraining, type TrainingData } from './describe-training.ts'
 import type { TrainerOptions } from './options.ts'
 import type { EpochRecord, Losses, TrainingProgress } from './progress.ts'
 import { prepareRunFolder, type RunFolderOptions } from './run-folder.ts'
 import { Trainer } from './trainer.ts'
 import { FLOW_FILE, MODEL_FILE, STATE_FILE } from './trainer-state.ts'
 import { TrainingLog } from './training-log.ts'
+import { beginRecord, resumeRecord } from './training-record.ts'
 
 /** The files of a run's folder. */
 export const RUN_FILES = {
@@ -32,9 +34,13 @@ export interface TrainingRunOptions extends RunFolderOptions {
   readonly createSegmenter: () => Promise<Segmenter>
   /** Labels must be those of the model. */
   readonly dataset: Dataset
+  /** What `dataset` was made of, for the record in the checkpoint. Default: itself. */
+  readonly data?: readonly TrainingData[]
   /** Closed-set mIoU is measured on it after every epoch. */
   readonly validation?: Dataset
   readonly negatives?: NegativeSource
+  /** What `negatives` were opened from. */
+  readonly negativesSpec?: string
   readonly loader: DataLoaderOptions
   /** Of a resumed run. Default: the one it had. */
   readonly device?: string
@@ -64,7 +70,8 @@ export interface TrainingRun {
 
 /**
  * Trains a model and keeps everything about it in a folder: model.safetensors, trainer.safetensors (to resume),
- * config.json and log.jsonl; with a flow also flow.safetensors and flow-samples.png.
+ * config.json and log.jsonl; with a flow also flow.safetensors and flow-samples.png. The checkpoint says how it was
+ * trained: options, hashes of the data, and the training that the model had before.
  *
  * @throws DenseHybridError INVALID_ARGUMENT where the folder holds a run already, or a resumed run has other options;
  * NOT_FOUND where there is nothing to resume; the errors of `Trainer`; ABORTED after the state was saved
@@ -80,6 +87,7 @@ export async function trainInFolder(options: TrainingRunOptions): Promise<Traini
   const trainer = mode === 'resume' ? await resumeTrainer(options) : await newTrainer(options)
   const { segmenter } = trainer
   try {
+    await recordTraining(segmenter, options)
     const log = new TrainingLog(join(dir, RUN_FILES.log), logEvery)
     const { epochs, steps } = options
     const started = trainer.position.epoch * loader.batchesPerEpoch + trainer.position.batch
@@ -108,6 +116,20 @@ export async function trainInFolder(options: TrainingRunOptions): Promise<Traini
     throw error
   } finally {
     trainer.dispose()
+  }
+}
+
+/** Notes in the model how it is trained; `Trainer` adds how far. */
+async function recordTraining(segmenter: Segmenter, options: TrainingRunOptions): Promise<void> {
+  const inside = insideOf(segmenter)
+  const known = await describeTraining(options)
+  const { training } = inside.metadata
+  const resumed = options.mode === 'resume' && training !== undefined
+  inside.metadata = {
+    ...inside.metadata,
+    training: resumed
+      ? resumeRecord(training, known)
+      : beginRecord(training, options.trainer.objective, known),
   }
 }
 

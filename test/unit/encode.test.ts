@@ -37,6 +37,22 @@ describe('writeLabelMap and writeImage', () => {
     )
   })
 
+  it('write label maps that show in colours and keep all 256 values', async () => {
+    const labels = tensor(
+      Uint8Array.from({ length: 512 }, (_, i) => i % 256),
+      [16, 32],
+    )
+    const palette = tensor(noise(768), [256, 3])
+    const path = join(folder.path, 'coloured.png')
+    await writeLabelMap(path, labels, { palette })
+    expect(await readLabelMap(path)).to.deep.equal(labels)
+    const colours = [...labels.data].flatMap((label) => [...palette.data.slice(3 * label, 3 * label + 3)])
+    expect([...(await readImage(path)).data]).to.deep.equal(colours)
+    const short = tensor(noise(30), [10, 3])
+    const { message } = await rejection(writeLabelMap(path, labels, { palette: short }), 'INVALID_ARGUMENT')
+    expect(message).to.include('palette.shape')
+  })
+
   it('leave no temporary file behind and name a missing folder', async () => {
     const out = await tempFolder()
     await writeLabelMap(join(out.path, 'a.png'), tensor(new Uint8Array(4), [2, 2]))

@@ -32,6 +32,8 @@ describe('trainer options', () => {
       weightDecay: 0,
       clipNorm: 0,
       batchNormMomentum: 0.01,
+      freeze: 'nothing',
+      gradientCheckpointing: 'auto',
       precision: 'float32',
       schedule: 'cosine-epoch',
       seed: 0,

@@ -59,7 +59,7 @@ export const command = defineCommand({
     const { alignClasses } = await import('../../data/align-classes.ts')
     const { Segmenter } = await import('../../segmenter.ts')
     const data = await openTrainingData(options, signal)
-    const { negatives, flow } = await openFinetuneNegatives(options, { device: options.device, signal })
+    const { negatives, spec, flow } = await openFinetuneNegatives(options, { device: options.device, signal })
     const segmenter = await Segmenter.load(options.model, { device: options.device })
     const align = (given: Dataset) => {
       const { dataset, heldOut } = alignClasses(given, segmenter.classes, { as: 'ignore' })
@@ -74,8 +74,10 @@ export const command = defineCommand({
         {
           title: 'finetune',
           dataset: align(data.dataset),
+          data: data.data,
           ...(data.validation && { validation: align(data.validation) }),
           negatives,
+          ...(spec && { negativesSpec: spec }),
           epochs: options.epochs,
           createSegmenter: async () => segmenter,
           trainer: {

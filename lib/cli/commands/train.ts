@@ -57,12 +57,14 @@ export const command = defineCommand({
       {
         title: 'train',
         dataset,
+        data: data.data,
         ...(data.validation && { validation: hide(data.validation) }),
         epochs: options.epochs,
         createSegmenter: () =>
           Segmenter.create({
             architecture: options.architecture,
             classes: [...dataset.classes],
+            ...(dataset.palette && { palette: dataset.palette }),
             options: options.option,
             ...(options.weights === undefined ? {} : { weights: options.weights }),
             device: options.device,

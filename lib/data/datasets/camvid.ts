@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { type Colour, classColours } from '../../palette.ts'
 import { checkOneOf, checkOptionNames, invalid } from '../../validate.ts'
 import type { Dataset } from '../dataset.ts'
 import { type FileEntry, labelledFiles } from './labelled-files.ts'
@@ -10,6 +11,21 @@ import { pairFiles } from './pair-files.ts'
 export type CamvidSplit = 'train' | 'val' | 'test'
 
 const SPLITS: readonly CamvidSplit[] = ['train', 'val', 'test']
+
+/** The colours of CamVid's own label images. */
+const COLOURS: Readonly<Record<string, Colour>> = {
+  Sky: [128, 128, 128],
+  Building: [128, 0, 0],
+  Pole: [192, 192, 128],
+  Road: [128, 64, 128],
+  Pavement: [0, 0, 192],
+  Tree: [128, 128, 0],
+  SignSymbol: [192, 128, 128],
+  Fence: [64, 64, 128],
+  Car: [64, 0, 128],
+  Pedestrian: [64, 64, 0],
+  Bicyclist: [0, 128, 192],
+}
 
 /** Options of `datasets.camvid`. */
 export interface CamvidOptions {
@@ -24,7 +40,7 @@ export interface CamvidOptions {
 
 /**
  * CamVid in the layout of the 11-class version: `root/<split>/{images,labels}` and `root/classes.json`. A sample's id is
- * `<split>/<name>`.
+ * `<split>/<name>`. The palette is CamVid's unless `classes.json` gives colours; classes of other names get distinct ones.
  *
  * @throws DenseHybridError `INVALID_ARGUMENT`; `NOT_FOUND` naming the missing folder or label map; `INVALID_FILE`;
  * `EMPTY`
@@ -47,7 +63,10 @@ export async function camvid(options: CamvidOptions): Promise<Dataset> {
     })
     entries.push(...pairs.values())
   }
-  return labelledFiles(options.name ?? `camvid (${splits.join(', ')})`, entries, labelTable)
+  const { classes } = labelTable
+  const own = classes.map((name) => (Object.hasOwn(COLOURS, name) ? COLOURS[name] : undefined))
+  const palette = labelTable.palette ?? classColours(classes, own)
+  return labelledFiles(options.name ?? `camvid (${splits.join(', ')})`, entries, { ...labelTable, palette })
 }
 
 function checkSplits(split: CamvidOptions['split']): readonly CamvidSplit[] {

@@ -1,4 +1,5 @@
 import { DenseHybridError } from '../../errors.ts'
+import type { Colour } from '../../palette.ts'
 import { type Tensor, tensor } from '../../tensor.ts'
 import { IGNORE_LABEL } from '../dataset.ts'
 
@@ -8,6 +9,8 @@ export interface LabelTable {
   readonly name: string
   /** Names of the K known classes; index = dense label. */
   readonly classes: readonly string[]
+  /** One colour for every class, where any was given one. */
+  readonly palette?: readonly Colour[]
   /** 256 entries: file value → 0 … K−1, UNKNOWN_LABEL or IGNORE_LABEL. */
   readonly table: Uint8Array
   /** 256 entries: 1 where the file value may occur. */

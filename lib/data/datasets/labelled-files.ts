@@ -26,6 +26,7 @@ export function labelledFiles(
   return {
     name,
     classes: labelTable?.classes ?? [],
+    ...(labelTable?.palette && { palette: labelTable.palette }),
     length: entries.length,
     item: async (index) => {
       checkInteger('index', index, 0, entries.length - 1)
@@ -35,6 +36,11 @@ export function labelledFiles(
       checkInteger('index', index, 0, entries.length - 1)
       const { image, labels } = entries[index]
       return labels === undefined ? { image } : { image, labels }
+    },
+    source: (index) => {
+      checkInteger('index', index, 0, entries.length - 1)
+      const { id, image, labels, instances } = entries[index]
+      return { id, files: [image, labels, instances].filter((file) => file !== undefined) }
     },
   }
 }

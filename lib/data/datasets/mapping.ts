@@ -1,4 +1,5 @@
 import { DenseHybridError } from '../../errors.ts'
+import { type Colour, classColours, isColour } from '../../palette.ts'
 import { describe } from '../../validate.ts'
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../dataset.ts'
 import { readJson } from '../read-bytes.ts'
@@ -12,6 +13,8 @@ export interface MappingClass {
   ignore?: boolean
   /** The pixels belong to no known class: anomalies in a test set. */
   unknown?: boolean
+  /** [red, green, blue], 0 … 255, for pictures of label maps. */
+  color?: Colour
 }
 
 /**
@@ -20,9 +23,10 @@ export interface MappingClass {
  * - `{"1": "person", "3": "car", "0": null}` names by id; null = ignore
  * - `["Sky", "Building", null]` index = id; null = ignore
  * - `{"classes": ["Sky", "Void"], "ignore_index": 1}` the same, with ids that are ignored (a number or a list)
- * - `{"classes": [{"id": 7, "name": "road"}, {"id": 0, "name": "unlabeled", "ignore": true}]}`
+ * - `{"classes": [{"id": 7, "name": "road", "color": [128, 64, 128]}, {"id": 0, "name": "unlabeled", "ignore": true}]}`
  *
- * Dense labels follow the ids in ascending order. Ids with the same name become one class. The names "ignore" and
+ * Dense labels follow the ids in ascending order. Ids with the same name become one class, with the colour of the first
+ * id that has one; where some classes have colours, the others get distinct ones. The names "ignore" and
  * "unknown" stand for IGNORE_LABEL and UNKNOWN_LABEL. 255 always means ignore, listed or not.
  */
 export type Mapping =
@@ -33,7 +37,7 @@ export type Mapping =
 
 /** A class name, or the label of what is no class. */
 type Meaning = string | number
-type Entry = [id: number, meaning: Meaning]
+type Entry = [id: number, meaning: Meaning, colour?: Colour]
 
 const FORMS = '{"id": "name", …}, ["name", …] or {"classes": […]}'
 
@@ -69,29 +73,34 @@ export function parseMapping(
   const name = options.name ?? 'the mapping'
   const meanings = readMeanings(name, mapping)
   const label = new Map<string, number>()
+  const colours: (Colour | undefined)[] = []
   const entries: [number, number][] = []
-  for (const [id, meaning] of [...meanings].sort(([a], [b]) => a - b)) {
+  for (const [id, { meaning, colour }] of [...meanings].sort(([a], [b]) => a - b)) {
     if (typeof meaning === 'number') {
       entries.push([id, meaning])
       continue
     }
     if (!label.has(meaning)) label.set(meaning, label.size)
     entries.push([id, label.get(meaning)!])
+    colours[label.get(meaning)!] ??= colour
   }
   if (label.size > UNKNOWN_LABEL) {
     throw wrong(name, `it names ${label.size} classes; at most ${UNKNOWN_LABEL} fit in a label map`)
   }
-  return makeLabelTable(name, [...label.keys()], entries, options.unlisted ?? 'error')
+  const classes = [...label.keys()]
+  const table = makeLabelTable(name, classes, entries, options.unlisted ?? 'error')
+  const coloured = colours.some((colour) => colour !== undefined)
+  return coloured ? { ...table, palette: classColours(classes, colours) } : table
 }
 
-function readMeanings(name: string, mapping: unknown): Map<number, Meaning> {
-  const meanings = new Map<number, Meaning>()
-  for (const [id, meaning] of readEntries(name, mapping)) {
+function readMeanings(name: string, mapping: unknown): Map<number, { meaning: Meaning; colour?: Colour }> {
+  const meanings = new Map<number, { meaning: Meaning; colour?: Colour }>()
+  for (const [id, meaning, colour] of readEntries(name, mapping)) {
     if (meanings.has(id)) throw wrong(name, `id ${id} is listed twice`)
     if (id === IGNORE_LABEL && meaning !== IGNORE_LABEL) {
       throw wrong(name, `id 255 is given to ${JSON.stringify(meaning)}, but 255 always means ignore`)
     }
-    meanings.set(id, meaning)
+    meanings.set(id, { meaning, colour })
   }
   if (meanings.size === 0) throw wrong(name, 'it is empty')
   return meanings
@@ -126,13 +135,19 @@ function readClasses(name: string, mapping: { classes: unknown; ignore_index?: u
 }
 
 function readClass(name: string, entry: Partial<MappingClass>): Entry {
-  const { id, name: className, ignore = false, unknown = false } = entry
+  const { id, name: className, ignore = false, unknown = false, color } = entry
   const checked = checkId(name, id)
   if (typeof ignore !== 'boolean' || typeof unknown !== 'boolean' || (ignore && unknown)) {
     throw wrong(name, `of "ignore" and "unknown" of id ${checked} one may be true, the rest false`)
   }
+  if (color !== undefined && !isColour(color)) {
+    throw wrong(
+      name,
+      `"color" of id ${checked} must be [red, green, blue], 0 … 255 each, not ${describe(color)}`,
+    )
+  }
   const meaning = checkMeaning(name, `id ${checked}`, className)
-  return [checked, ignore ? IGNORE_LABEL : unknown ? UNKNOWN_LABEL : meaning]
+  return [checked, ignore ? IGNORE_LABEL : unknown ? UNKNOWN_LABEL : meaning, color]
 }
 
 /** A list by index; here a repeated name is a slip, as no ids tell that it is meant. */

@@ -1,3 +1,4 @@
+import { classColours } from '../../palette.ts'
 import { tensor } from '../../tensor.ts'
 import { checkInteger, checkOneOf, checkOptionNames, invalid } from '../../validate.ts'
 import type { Dataset, Sample } from '../dataset.ts'
@@ -20,6 +21,8 @@ export interface ScenesOptions {
   readonly anomalies?: boolean
 }
 
+/** Raised whenever the same options give other pictures or labels. */
+const GENERATOR_VERSION = 1
 const SPLITS = ['train', 'val', 'test'] as const
 const LENGTHS = { train: 240, val: 40, test: 60 }
 
@@ -54,15 +57,22 @@ export function scenes(options: ScenesOptions): Dataset {
   }
   const kinds = split === 'train' || !anomalies ? [] : UNKNOWN_KINDS[split]
   const digits = Math.max(4, String(length - 1).length)
+  const idOf = (index: number) => {
+    checkInteger('index', index, 0, length - 1)
+    return `${split}-${String(index).padStart(digits, '0')}`
+  }
+  const recipe = `scenes ${GENERATOR_VERSION}, seed ${seed}, ${width}×${height}, anomalies ${anomalies}`
   return {
     name: `scenes (${split})`,
     classes: SCENE_CLASSES,
+    palette: classColours(SCENE_CLASSES),
     length,
+    source: (index) => ({ id: idOf(index), recipe }),
     async item(index: number): Promise<Sample> {
-      checkInteger('index', index, 0, length - 1)
+      const id = idOf(index)
       const scene = renderScene({ seed, split: SPLITS.indexOf(split), index }, width, height, kinds)
       return {
-        id: `${split}-${String(index).padStart(digits, '0')}`,
+        id,
         image: tensor(scene.image, [height, width, 3]),
         labels: tensor(scene.labels, [height, width]),
       }
