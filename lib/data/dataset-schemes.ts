@@ -1,3 +1,5 @@
+import { CATALOGUE } from './catalogue/catalogue.ts'
+import { catalogueScheme } from './catalogue/scheme.ts'
 import type { Dataset } from './dataset.ts'
 import { anomalyMasks } from './datasets/anomaly-masks.ts'
 import { camvid } from './datasets/camvid.ts'
@@ -52,6 +54,7 @@ export const datasetSchemes: Readonly<Record<string, Scheme<Dataset>>> = {
     open: openAnomalyMasks,
   },
   scenes: { keys: [...SCENE_KEYS, 'anomalies'], open: openScenes },
+  ...Object.fromEntries(CATALOGUE.map((entry) => [entry.scheme, catalogueScheme(entry)])),
 }
 
 /** Opens the data set of a `folder:` spec. */

@@ -41,6 +41,8 @@ export interface Dataset {
   /** One colour for every class, where the data set has colours of its own. */
   readonly palette?: readonly Colour[]
   readonly length: number
+  /** The number of items that its publishers state, where it is known; `data check` compares. */
+  readonly officialLength?: number
   item(index: number): Promise<Sample>
   /** The files behind item `index`, for `data check` and error messages. Absent for generated data. */
   files?(index: number): { image: string; labels?: string }
