@@ -20,6 +20,10 @@ export { holdOut } from './data/hold-out.ts'
 export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } from './data/loader.ts'
 export { type PastedNegativesOptions, withPastedNegatives } from './data/pasted.ts'
 export { datasets, openDataset, openNegatives } from './data/registry.ts'
+export { type ClassIndex, type ClassPlace, indexClasses } from './data/sampling/class-index.ts'
+export { type ClassUniformOptions, classUniform } from './data/sampling/class-uniform.ts'
+export { type MixedPart, mixed } from './data/sampling/mixed.ts'
+export type { Drawn, Sampler } from './data/sampling/sampler.ts'
 export {
   SCENE_CLASSES,
   type SceneNegativesOptions,

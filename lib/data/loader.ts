@@ -1,11 +1,12 @@
 import { DenseHybridError, throwIfAborted } from '../errors.ts'
 import { pasteInto } from '../negatives/pasting.ts'
 import type { FlowWindow, NegativeSource } from '../negatives/types.ts'
-import { permutation, random } from '../random.ts'
+import { random } from '../random.ts'
 import { checkInteger, checkNumber, checkOptionNames, invalid } from '../validate.ts'
 import { type Batch, BatchBuilder, checkSample } from './batch.ts'
 import { createLimiter, withAbort } from './concurrency.ts'
 import type { Dataset, Sample } from './dataset.ts'
+import { type Drawn, inOrder, type Sampler, shardOf, shuffled } from './sampling/sampler.ts'
 import { checkCropSize, checkRange, DEFAULT_SCALE, flip, scaleJitterCrop } from './transforms.ts'
 
 export type { Batch } from './batch.ts'
@@ -22,6 +23,13 @@ export interface DataLoaderOptions {
   readonly flip?: number
   /** A new order every epoch. Default true. */
   readonly shuffle?: boolean
+  /** What stands at each position of an epoch, in place of `shuffle`: by class, or of several sets by weight. */
+  readonly sampler?: Sampler
+  /**
+   * Rank `index` of `count` that train together: its batches are part of those that one rank alone with batches `count`
+   * times as large would have. Default { index: 0, count: 1 }.
+   */
+  readonly shard?: { readonly index: number; readonly count: number }
   /** Leave out the last batch when it is not full. Default true. */
   readonly dropLast?: boolean
   /** Default 0. */
@@ -50,6 +58,8 @@ const OPTION_NAMES = [
   'scale',
   'flip',
   'shuffle',
+  'sampler',
+  'shard',
   'dropLast',
   'seed',
   'concurrency',
@@ -57,7 +67,6 @@ const OPTION_NAMES = [
 ]
 
 // The purpose that a stream of draws serves, so that streams of one position do not repeat each other.
-const SHUFFLE = 1
 const AUGMENT = 2
 const PASTE = 3
 
@@ -74,7 +83,10 @@ const PASTE = 3
 export class DataLoader {
   readonly batchesPerEpoch: number
   readonly #dataset: Dataset
-  readonly #options: Required<Omit<DataLoaderOptions, 'crop'>> & Pick<DataLoaderOptions, 'crop'>
+  readonly #options: Required<Omit<DataLoaderOptions, 'crop' | 'sampler' | 'shuffle' | 'shard'>> &
+    Pick<DataLoaderOptions, 'crop'>
+  readonly #sampler: Sampler
+  readonly #shard: { readonly index: number; readonly count: number }
 
   constructor(dataset: Dataset, options: DataLoaderOptions) {
     if (typeof dataset?.item !== 'function') throw invalid('dataset', 'a Dataset', dataset)
@@ -86,7 +98,6 @@ export class DataLoader {
       crop: options.crop === undefined ? undefined : checkCropSize('crop', options.crop),
       scale: checkRange('scale', options.scale ?? DEFAULT_SCALE, 64),
       flip: checkNumber('flip', options.flip ?? 0.5, 0, 1),
-      shuffle: checkBoolean('shuffle', options.shuffle ?? true),
       dropLast: checkBoolean('dropLast', options.dropLast ?? true),
       seed: checkInteger('seed', options.seed ?? 0, 0),
       concurrency: checkInteger('concurrency', options.concurrency ?? 4, 1, 256),
@@ -99,7 +110,9 @@ export class DataLoader {
     }
     this.#dataset = dataset
     this.#options = checked
-    const batches = dataset.length / checked.batchSize
+    this.#shard = checkShard(options.shard ?? { index: 0, count: 1 }, dataset)
+    this.#sampler = shardOf(chooseSampler(options, dataset), this.#shard)
+    const batches = this.#sampler.length / checked.batchSize
     this.batchesPerEpoch = checked.dropLast ? Math.max(1, Math.floor(batches)) : Math.ceil(batches)
   }
 
@@ -124,12 +137,11 @@ export class DataLoader {
   ): AsyncGenerator<Batch, void> {
     const limit = createLimiter(this.#options.concurrency)
     const stop = new AbortController()
-    const order = this.#order(epoch)
     const ahead: Promise<Batch>[] = []
     let next = start
     const fill = (count: number) => {
       for (; ahead.length < count && next < this.batchesPerEpoch; next++) {
-        const batch = this.#batch(epoch, next, order, { limit, negatives, leaveToFlow, signal: stop.signal })
+        const batch = this.#batch(epoch, next, { limit, negatives, leaveToFlow, signal: stop.signal })
         batch.catch(() => {}) // it is reported when its turn comes, or never when the loop ends before
         ahead.push(batch)
       }
@@ -149,36 +161,26 @@ export class DataLoader {
     }
   }
 
-  /** Which item stands at a position of the epoch. */
-  #order(epoch: number): (position: number) => number {
-    const length = this.#dataset.length
-    if (!this.#options.shuffle) return (position) => position % length
-    const rounds: number[][] = []
-    return (position) => {
-      const round = Math.floor(position / length)
-      rounds[round] ??= permutation(length, random(this.#options.seed, SHUFFLE, epoch, round))
-      return rounds[round][position % length]
-    }
-  }
-
   async #batch(
     epoch: number,
     index: number,
-    order: (position: number) => number,
     run: EpochOptions & { limit: ReturnType<typeof createLimiter>; signal: AbortSignal },
   ): Promise<Batch> {
     const { batchSize, dropLast, seed } = this.#options
     const first = index * batchSize
-    const count = dropLast ? batchSize : Math.min(batchSize, this.#dataset.length - first)
+    const count = dropLast ? batchSize : Math.min(batchSize, this.#sampler.length - first)
     const builder = new BatchBuilder(count)
     const windows: FlowWindow[][] = Array.from({ length: count }, () => [])
+    // The position among those of all ranks.
+    const place = (position: number) => position * this.#shard.count + this.#shard.index
     const load = async (slot: number) => {
       throwIfAborted(run.signal)
       const position = first + slot
-      const sample = await this.#sample(order(position), epoch, position, run.signal)
+      const drawn = this.#sampler.draw(epoch, position, seed)
+      const sample = await this.#sample(drawn, epoch, place(position), run.signal)
       const item = builder.add(slot, sample)
       if (item === undefined || run.negatives === undefined) return
-      await pasteInto(item, run.negatives, random(seed, PASTE, epoch, position), {
+      await pasteInto(item, run.negatives, random(seed, PASTE, epoch, place(position)), {
         signal: run.signal,
         ...(run.leaveToFlow && { leave: (window) => windows[slot].push({ image: slot, ...window }) }),
       })
@@ -188,15 +190,38 @@ export class DataLoader {
     return run.leaveToFlow ? { ...batch, windows: windows.flat() } : batch
   }
 
-  async #sample(item: number, epoch: number, position: number, signal: AbortSignal): Promise<Sample> {
+  async #sample(
+    { item, focus }: Drawn,
+    epoch: number,
+    position: number,
+    signal: AbortSignal,
+  ): Promise<Sample> {
     const { crop, scale, seed } = this.#options
     const rng = random(seed, AUGMENT, epoch, position)
     const flipped = rng.uniform() < this.#options.flip
     let sample = checkSample(`item ${item} of ${this.#dataset.name}`, await this.#dataset.item(item))
     throwIfAborted(signal)
-    if (crop !== undefined) sample = await scaleJitterCrop(sample, { size: crop, scale }, rng)
+    if (crop !== undefined)
+      sample = await scaleJitterCrop(sample, { size: crop, scale, ...(focus && { focus }) }, rng)
     return flipped ? flip(sample) : sample
   }
+}
+
+function chooseSampler({ sampler, shuffle }: DataLoaderOptions, dataset: Dataset): Sampler {
+  if (sampler === undefined) {
+    return checkBoolean('shuffle', shuffle ?? true) ? shuffled(dataset.length) : inOrder(dataset.length)
+  }
+  if (typeof sampler?.draw !== 'function' || !(sampler.length > 0))
+    throw invalid('sampler', 'a Sampler', sampler)
+  if (shuffle !== undefined) throw invalid('shuffle', 'nothing, as a sampler is given', shuffle)
+  return sampler
+}
+
+function checkShard(shard: { index: number; count: number }, dataset: Dataset) {
+  if (typeof shard !== 'object' || shard === null) throw invalid('shard', '{ index, count }', shard)
+  checkOptionNames('shard', shard, ['index', 'count'])
+  const count = checkInteger('shard.count', shard.count, 1, dataset.length)
+  return { index: checkInteger('shard.index', shard.index, 0, count - 1), count }
 }
 
 function checkBoolean(name: string, value: unknown): boolean {

@@ -19,6 +19,8 @@ export interface ScaleJitterCropOptions {
   readonly size: readonly [number, number]
   /** Range of the scale factor. */
   readonly scale?: readonly [number, number]
+  /** A point of the picture that the crop must show, as shares of height and width in [0, 1). Default: none. */
+  readonly focus?: readonly [y: number, x: number]
 }
 
 /** The range of scale factors of training crops. */
@@ -54,7 +56,7 @@ export async function scaleJitterCrop(
   const size = checkCropSize('size', options.size)
   const [low, high] = checkRange('scale', options.scale ?? DEFAULT_SCALE, 64)
   const factor = low + (high - low) * rng.uniform()
-  const window = drawWindow(sample.image.shape[0], sample.image.shape[1], size, factor, rng)
+  const window = drawWindow(sample.image.shape[0], sample.image.shape[1], size, factor, rng, options.focus)
   const cropped = await cropSample(sample, window)
   if (window.height === size[0] && window.width === size[1]) return cropped
   const pad = (map: Tensor<Uint8Array>, fill: readonly number[]) =>
@@ -77,9 +79,10 @@ export function drawWindow(
   size: readonly [number, number],
   factor: number,
   rng: Random,
+  focus?: readonly [y: number, x: number],
 ): CropWindow {
-  const vertical = drawAxis(height, size[0], factor, rng)
-  const horizontal = drawAxis(width, size[1], factor, rng)
+  const vertical = drawAxis(height, size[0], factor, rng, focus?.[0])
+  const horizontal = drawAxis(width, size[1], factor, rng, focus?.[1])
   return {
     source: {
       top: vertical.start,
@@ -116,10 +119,14 @@ export function flip(sample: Sample): Sample {
 }
 
 /** One side: `count` output pixels are to show a picture of `length` pixels resized by `factor`. */
-function drawAxis(length: number, count: number, factor: number, rng: Random) {
+function drawAxis(length: number, count: number, factor: number, rng: Random, focus?: number) {
   const wanted = Math.max(1, Math.round(count / factor))
   if (wanted <= length) {
-    return { start: rng.integer(0, length - wanted), length: wanted, scaled: count, offset: 0 }
+    // With a focus, every part that shows its pixel is equally likely.
+    const pixel = focus === undefined ? undefined : Math.min(length - 1, Math.floor(focus * length))
+    const first = pixel === undefined ? 0 : Math.max(0, pixel - wanted + 1)
+    const last = pixel === undefined ? length - wanted : Math.min(length - wanted, pixel)
+    return { start: rng.integer(first, last), length: wanted, scaled: count, offset: 0 }
   }
   const scaled = Math.min(count, Math.max(1, Math.round(length * factor)))
   return { start: 0, length, scaled, offset: rng.integer(0, count - scaled) }
