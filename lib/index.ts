@@ -168,9 +168,10 @@ export type { TrainingResult } from './training/run.ts'
 export { cosineLearningRate, type ScheduleName } from './training/schedule.ts'
 export { type ResumeOptions, Trainer } from './training/trainer.ts'
 export type { DataRecord, TrainingRecord } from './training/training-record.ts'
+export { type ConvertOptions, type ConvertReport, convertWeights } from './weights/convert.ts'
 export { type ImageNetFileOptions, imagenetFile } from './weights/fetch-weights.ts'
 export type { ImageNetBackbone, ImageNetVersion } from './weights/imagenet-files.ts'
-export type { WeightsReport } from './weights/load-weights.ts'
+export type { Mismatch, WeightsReport } from './weights/load-weights.ts'
 
 /** Sources of negatives. */
 export const negatives = { real, synthetic, mix }

@@ -6,7 +6,7 @@ import type { WeightsSettings } from './weights/load-weights.ts'
 
 /** How to build a new model. */
 export interface SegmenterOptions {
-  /** 'ladder-densenet121', 'ladder-densenet-tiny' or 'ladder-mobilenetv2'. */
+  /** See `architectures()`, or `densehybrid models`. */
   readonly architecture: string
   /** Names of the known classes (index = label), or their number K, 1 … 254. */
   readonly classes: number | readonly string[]
@@ -18,8 +18,17 @@ export interface SegmenterOptions {
   readonly precision?: Precision
   /** Of the initial weights. Default 0. */
   readonly seed?: number
-  /** A .safetensors file of the backbone or of a whole model; what it lacks keeps its initial value. */
+  /**
+   * A .safetensors or .pth file of the backbone or of a whole model; what it lacks keeps its initial value. 'imagenet':
+   * torchvision's published weights of the backbone, fetched once into the cache.
+   */
   readonly weights?: string
+  /** The entry of a .pth checkpoint that holds the weights. Default: found automatically. */
+  readonly weightsKey?: string
+  /** What tensors of another shape in `weights` are (another number of classes): an error (default), or left out. */
+  readonly mismatched?: 'error' | 'skip'
+  /** Called while `weights: 'imagenet'` downloads, with the bytes so far and those of the file where they are known. */
+  readonly onDownload?: (bytes: number, total: number | undefined) => void
   /** Of the architecture, e.g. { padding: 'same', batchNorm: false }. Default: what `weights` needs. */
   readonly options?: Readonly<Record<string, string | number | boolean>>
   /** Per channel, of RGB scaled to [0, 1]. Default: what `weights` needs, else the architecture's. */
@@ -35,6 +44,9 @@ const OPTION_NAMES = [
   'precision',
   'seed',
   'weights',
+  'weightsKey',
+  'mismatched',
+  'onDownload',
   'options',
   'mean',
   'std',
@@ -57,7 +69,8 @@ export function checkSegmenterOptions(native: NativeAddon, options: SegmenterOpt
   checkPrecision(options.precision)
   checkInteger('seed', options.seed ?? 0, 0)
   if (options.weights !== undefined && (typeof options.weights !== 'string' || options.weights === ''))
-    throw invalid('weights', 'the path of a .safetensors file', options.weights)
+    throw invalid('weights', "the path of a .safetensors or .pth file, or 'imagenet'", options.weights)
+  checkOneOf('mismatched', options.mismatched ?? 'error', ['error', 'skip'])
   const architecture = architectures.find((a) => a.name === name) as NativeArchitecture
   checkArchitectureOptions(architecture, options.options ?? {})
   if (options.mean !== undefined) checkTriple('mean', options.mean, -Infinity)

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { withCancel } from './binding/cancel.ts'
 import { loadNative } from './binding/load.ts'
 import type { NativeModel, NativeScoreResult, Precision } from './binding/native.ts'
@@ -30,8 +31,11 @@ import {
   torchScriptConfig,
 } from './torchscript.ts'
 import type { TrainingRecord } from './training/training-record.ts'
-import { checkOptionNames, invalid } from './validate.ts'
-import { loadWeights, namingFile, readWeightsSettings, type WeightsReport } from './weights/load-weights.ts'
+import { checkOneOf, checkOptionNames, invalid } from './validate.ts'
+import { loadWeights, namingFile, type WeightsReport, weightsSettings } from './weights/load-weights.ts'
+import { checkMemory } from './weights/memory.ts'
+import { openWeightsFile } from './weights/weights-file.ts'
+import { weightsPath } from './weights/weights-path.ts'
 
 /** The inside of a segmenter, for `insideOf` below. */
 interface Inside {
@@ -115,23 +119,28 @@ export class Segmenter {
   }
 
   /**
-   * A new model with random weights, or with those of `weights`. A file with TensorFlow's MobileNetV2 or a checkpoint
-   * of this package also sets `options`, `mean` and `std` unless they are given. What the file lacks is in
-   * `weightsReport`.
+   * A new model with random weights, or with those of `weights`: a .safetensors or .pth file of a whole model or of its
+   * backbone, or 'imagenet'. A file with TensorFlow's MobileNetV2 or a checkpoint of this package also sets `options`,
+   * `mean` and `std` unless they are given. What the file had is in `weightsReport`.
    *
-   * @throws DenseHybridError INVALID_ARGUMENT; NOT_FOUND, INVALID_FILE, ARCHITECTURE_MISMATCH for the weights
+   * @throws DenseHybridError INVALID_ARGUMENT; NOT_FOUND, INVALID_FILE, ARCHITECTURE_MISMATCH for the weights; IO where
+   * they do not fit into the free memory
    */
   static async create(options: SegmenterOptions): Promise<Segmenter> {
     const native = loadNative()
     checkSegmenterOptions(native, options)
-    const settings = options.weights === undefined ? {} : await readWeightsSettings(native, options.weights)
+    const file =
+      options.weights === undefined
+        ? undefined
+        : await openWeightsFile(native, await weightsPath(native, options), { key: options.weightsKey })
+    const settings = file === undefined ? {} : weightsSettings(file)
     const config = resolveConfig(native, options, settings)
     const metadata = newMetadata(config, classNames(options.classes), options.palette)
     const model = await withCancel(undefined, () => native.createModel(config))
-    if (options.weights === undefined)
-      return new Segmenter(model, metadata, checkPrecision(options.precision))
+    if (file === undefined) return new Segmenter(model, metadata, checkPrecision(options.precision))
     try {
-      const report = await loadWeights(native, model, options.weights, { strict: false })
+      const { mismatched } = options
+      const report = await loadWeights(model, file, { strict: false, mismatched })
       const hybrid = loadedHead(report) && (settings.checkpoint?.hybrid ?? true)
       const known = { ...metadata, hybrid, training: settings.checkpoint?.training }
       return new Segmenter(model, known, checkPrecision(options.precision), report)
@@ -189,6 +198,7 @@ export class Segmenter {
     const device = checkDevice(native, options.device ?? 'cpu')
     checkPrecision(options.precision)
     const metadata = await readCheckpointMetadata(native, path)
+    checkMemory(path, (await stat(path)).size)
     const segmenter = await buildSegmenter(metadata, device, options.precision, { path, prefix: '' })
     try {
       const model = segmenter.#use()
@@ -290,30 +300,34 @@ export class Segmenter {
   }
 
   /**
-   * Replaces the weights by those of a .safetensors file.
+   * Replaces the weights by those of a .safetensors or .pth file.
    *
    * @param options.strict every tensor of the model must be in the file, and nothing else. Default true
    * @param options.prefix put before every name of the file; absent: found automatically
-   * @throws DenseHybridError NOT_FOUND, INVALID_FILE, ARCHITECTURE_MISMATCH (the model is then unchanged)
+   * @param options.key the entry of a .pth checkpoint that holds the weights; absent: found automatically
+   * @param options.mismatched what tensors of another shape are: an error (default), or left out
+   * @throws DenseHybridError NOT_FOUND, INVALID_FILE, IO, ARCHITECTURE_MISMATCH (the model is then unchanged)
    */
   async loadWeights(
     path: string,
-    options: { strict?: boolean; prefix?: string } = {},
+    options: { strict?: boolean; prefix?: string; key?: string; mismatched?: 'error' | 'skip' } = {},
   ): Promise<WeightsReport> {
     if (typeof path !== 'string' || path === '')
-      throw invalid('path', 'the path of a .safetensors file', path)
-    checkOptionNames('loadWeights', options, ['strict', 'prefix'])
-    const { strict = true, prefix } = options
+      throw invalid('path', 'the path of a .safetensors or .pth file', path)
+    checkOptionNames('loadWeights', options, ['strict', 'prefix', 'key', 'mismatched'])
+    const { strict = true, prefix, key } = options
+    const mismatched = checkOneOf('mismatched', options.mismatched ?? 'error', ['error', 'skip'])
     const native = loadNative()
     const model = this.#use()
-    const settings = await readWeightsSettings(native, path)
+    const file = await openWeightsFile(native, path, { key })
+    const settings = weightsSettings(file)
     if (settings.architecture !== undefined && settings.architecture !== this.architecture) {
       throw new DenseHybridError(
         'ARCHITECTURE_MISMATCH',
         `${path} holds weights for architecture ${settings.architecture}; this model is a ${this.architecture}.`,
       )
     }
-    const report = await loadWeights(native, model, path, { strict, prefix })
+    const report = await loadWeights(model, file, { strict, prefix, mismatched })
     this.#metadata = { ...this.#metadata, training: settings.checkpoint?.training }
     if (loadedHead(report))
       this.#metadata = { ...this.#metadata, hybrid: settings.checkpoint?.hybrid ?? true }

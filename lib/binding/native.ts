@@ -213,8 +213,10 @@ export interface NativeModel {
     options: NativeScoreOptions & { precision: Precision },
     cancel?: CancelFlag,
   ): Promise<NativeScoreResult>
-  /** Names, shapes of all tensors of the state dict, in order. */
+  /** Names of all tensors of the state dict, in order. */
   tensorNames(): string[]
+  /** Their shapes by name. */
+  tensorShapes(): Record<string, number[]>
   /** Copies of state-dict tensors by name (all when `names` is absent). */
   tensors(names?: readonly string[]): Promise<Record<string, Tensor<TypedArray>>>
   loadTensors(

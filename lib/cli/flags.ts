@@ -206,6 +206,15 @@ export function pair<const S extends Settings<[number, number]>>(
   )
 }
 
+/** Three numbers, one for each of red, green and blue: 0.485,0.456,0.406. */
+export function triple(): Flag<[number, number, number] | undefined> {
+  const schema = z.preprocess(
+    (value) => (typeof value === 'string' ? splitList(value) : value),
+    z.tuple([numberSchema, numberSchema, numberSchema]),
+  )
+  return flag(undefined, 'R,G,B', 'three numbers, like 0.485,0.456,0.406', schema)
+}
+
 /** Height and width in pixels: 256 (a square) or 256x512. */
 export function size<const S extends Settings<[number, number]>>(
   settings?: S,

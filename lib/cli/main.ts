@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   calibrate: async () => (await import('./commands/calibrate.ts')).command,
   evaluate: async () => (await import('./commands/evaluate.ts')).command,
   data: async () => (await import('./commands/data.ts')).command,
+  convert: async () => (await import('./commands/convert.ts')).command,
   models: async () => (await import('./commands/models.ts')).command,
   bench: async () => (await import('./commands/bench.ts')).command,
 }

@@ -211,6 +211,17 @@ function checkLabelled(flag: string, { name, classes }: Dataset): void {
   throw new UsageError(`expected a data set with class labels for ${flag} but ${name} has none`)
 }
 
+/** Tells about a download of weights, at its start and at its end. */
+export function downloadProgress({ ui }: CommandContext): (bytes: number, total: number | undefined) => void {
+  let begun = false
+  return (bytes, total) => {
+    const size = total === undefined ? '' : ` (${(total / 1e6).toFixed(0)} MB)`
+    if (!begun) ui.note(`Fetching weights${size} …`)
+    begun = true
+    if (bytes === total) ui.note('Fetched.')
+  }
+}
+
 /** What is trained and how much memory that takes, as the trainer wants it. */
 export function trainingScope(
   options: Pick<TrainingValues, 'freeze' | 'checkpointing'>,

@@ -1,12 +1,20 @@
-import { extname } from 'node:path'
 import { withCancel } from '../binding/cancel.ts'
-import type { NativeAddon, NativeArchitecture, NativeModel } from '../binding/native.ts'
+import type { NativeArchitecture, NativeModel } from '../binding/native.ts'
 import { type CheckpointMetadata, decodeMetadata, METADATA_KEY } from '../checkpoint.ts'
 import { refuseOtherKinds } from '../checkpoint-kind.ts'
 import { DenseHybridError } from '../errors.ts'
 import type { Tensor, TypedArray } from '../tensor.ts'
 import { isMobileNetTf, MOBILENET_TF_SETTINGS } from './mobilenet-tf.ts'
 import { countMatches, renameWeights, withoutCounters } from './rename.ts'
+import type { WeightsFile } from './weights-file.ts'
+
+/** A tensor that has one shape in a file and another in the model. */
+export interface Mismatch {
+  /** In the model. */
+  readonly name: string
+  readonly file: readonly number[]
+  readonly model: readonly number[]
+}
 
 /** What a weight file had of a model. */
 export interface WeightsReport {
@@ -16,6 +24,10 @@ export interface WeightsReport {
   readonly missing: readonly string[]
   /** In the file, not in the model; by their name in the file. */
   readonly unexpected: readonly string[]
+  /** In the file: the head of a classifier whose backbone was taken. */
+  readonly ignored: readonly string[]
+  /** Left out because their shapes differ. */
+  readonly mismatched: readonly Mismatch[]
 }
 
 /** How a model must be built for a weight file, as far as the file says so. */
@@ -28,65 +40,90 @@ export interface WeightsSettings {
   readonly checkpoint?: CheckpointMetadata
 }
 
+/** How weights are matched with a model. */
+export interface MatchOptions {
+  /** Every tensor of the model must be in the file, and nothing else but a classifier's head. */
+  readonly strict: boolean
+  /** Put before every name of the file; absent: found automatically. */
+  readonly prefix?: string
+  /** What tensors of another shape are. Default 'error'. */
+  readonly mismatched?: 'error' | 'skip'
+}
+
+/** How many names a message holds. */
+const NAMES = 5
+
 /**
- * Reads from the header of a weight file how its model must be built: a checkpoint says it in its metadata, the
+ * Tells from the header of a weight file how its model must be built: a checkpoint says it in its metadata, the
  * TensorFlow MobileNetV2 is recognised by its names, other files say nothing.
  *
- * @throws DenseHybridError NOT_FOUND, INVALID_FILE naming the file
+ * @throws DenseHybridError INVALID_FILE naming the file
  */
-export async function readWeightsSettings(native: NativeAddon, path: string): Promise<WeightsSettings> {
-  refuseForeignFormat(path)
-  const { tensors, metadata } = await withCancel(undefined, () => native.readSafetensorsHeader(path))
+export function weightsSettings({ path, tensors, metadata }: WeightsFile): WeightsSettings {
   refuseOtherKinds(metadata, METADATA_KEY, path)
   if (metadata[METADATA_KEY] !== undefined) {
     const checkpoint = decodeMetadata(metadata, path)
     const { architecture, options, mean, std } = checkpoint
     return { architecture, options, mean, std, checkpoint }
   }
-  return isMobileNetTf(Object.keys(tensors)) ? MOBILENET_TF_SETTINGS : {}
+  return isMobileNetTf(tensors.map(({ name }) => name)) ? MOBILENET_TF_SETTINGS : {}
 }
 
 /**
- * Copies the weights of a .safetensors file into a model. Names are matched as `renameWeights` says.
+ * Copies the weights of a file into a model. Names are matched as `renameWeights` says.
  *
- * @param options.strict every tensor of the model must be in the file, and nothing else
- * @param options.prefix put before every name of the file; absent: found automatically
- * @throws DenseHybridError NOT_FOUND, INVALID_FILE, or ARCHITECTURE_MISMATCH where nothing matches, shapes differ or
- * `strict` is violated; the model is then unchanged
+ * @throws DenseHybridError NOT_FOUND; INVALID_FILE, also for values that are not finite; ARCHITECTURE_MISMATCH where
+ * nothing matches, shapes differ or `strict` is violated; the model is then unchanged
  */
 export async function loadWeights(
-  native: NativeAddon,
   model: NativeModel,
-  path: string,
-  options: { strict: boolean; prefix?: string },
+  file: WeightsFile,
+  options: MatchOptions,
 ): Promise<WeightsReport> {
-  refuseForeignFormat(path)
-  const { tensors } = await withCancel(undefined, () => native.readSafetensors(path))
-  const modelNames = model.tensorNames()
-  const renamed = renameWeights(Object.keys(tensors), modelNames, options.prefix)
+  const { path, tensors } = file
+  const shapes = model.tensorShapes()
+  const modelNames = Object.keys(shapes)
+  const fileNames = tensors.map(({ name }) => name)
+  const renamed = renameWeights(fileNames, modelNames, options.prefix)
   if (countMatches(renamed.values(), new Set(modelNames)) === 0) {
     throw new DenseHybridError(
       'ARCHITECTURE_MISMATCH',
       `None of the ${renamed.size} tensors of ${path} belongs to a model of architecture ${model.config.architecture}.`,
       {
-        hint: `Its first name is ${first(renamed.keys())}; the model's first is ${first(modelNames)}. Set prefix?`,
+        hint: `Its first name is ${first(fileNames)}; the model's first is ${first(modelNames)}. Set prefix?`,
       },
     )
   }
-  const original = new Map([...renamed].map(([from, to]) => [to, from]))
+  const taken = new Map<string, string>() // name in the model → in the file
+  const unexpected: string[] = []
+  const ignored: string[] = []
+  const mismatched: Mismatch[] = []
+  for (const { name, shape } of tensors) {
+    const to = renamed.get(name)
+    if (to === undefined) ignored.push(name)
+    else if (shapes[to] === undefined) unexpected.push(name)
+    else if (sameShape(shape, shapes[to])) taken.set(to, name)
+    else mismatched.push({ name: to, file: shape, model: shapes[to] })
+  }
+  const missing = withoutCounters(modelNames.filter((name) => !taken.has(name)))
+  if (mismatched.length > 0 && options.mismatched !== 'skip') throw otherShapes(path, mismatched)
+  if (options.strict && (missing.length > 0 || unexpected.length > 0))
+    throw notStrict(path, missing, unexpected)
+  const values = await file.read([...taken.values()])
   const source: Record<string, Tensor<TypedArray>> = {}
-  for (const [from, to] of renamed) source[to] = tensors[from]
+  for (const [to, from] of taken) {
+    const value = values.get(from)
+    if (value === undefined)
+      throw new DenseHybridError('INVALID_FILE', `${path}: the tensor ${from} is gone.`)
+    checkFinite(path, from, value)
+    source[to] = value
+  }
   try {
-    const { strict } = options
-    const { missing, unexpected } = await withCancel(undefined, () => model.loadTensors(source, { strict }))
-    return {
-      loaded: renamed.size - unexpected.length,
-      missing: withoutCounters(missing),
-      unexpected: unexpected.map((name) => original.get(name) ?? name),
-    }
+    await withCancel(undefined, () => model.loadTensors(source, { strict: false }))
   } catch (error) {
     throw namingFile(error, path)
   }
+  return { loaded: taken.size, missing, unexpected, ignored, mismatched }
 }
 
 /** The same error with the file in front of its message, unless that names it already. */
@@ -95,14 +132,50 @@ export function namingFile(error: unknown, path: string): unknown {
   return new DenseHybridError(error.code, `${path}: ${error.message}`, { hint: error.hint, cause: error })
 }
 
-function refuseForeignFormat(path: string): void {
-  if (!['.pth', '.pt', '.bin', '.ckpt'].includes(extname(path).toLowerCase())) return
+/** Refuses values that are not finite: they would spread to every pixel without a word. */
+function checkFinite(path: string, name: string, { data }: Tensor<TypedArray>): void {
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return
+  let wrong = 0
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) wrong++
+  if (wrong === 0) return
   throw new DenseHybridError(
     'INVALID_FILE',
-    `${path} is a PyTorch file; weights are read from .safetensors files.`,
+    `${path}: the tensor ${name} holds ${wrong} of ${data.length} values that are not finite.`,
+    { hint: 'Its training went wrong: take an earlier file.' },
+  )
+}
+
+/** A scalar may be stored with shape [1]. */
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  const single = (shape: readonly number[]) => shape.every((size) => size === 1)
+  return (single(a) && single(b)) || (a.length === b.length && a.every((size, i) => size === b[i]))
+}
+
+function otherShapes(path: string, mismatched: readonly Mismatch[]): DenseHybridError {
+  const list = mismatched
+    .slice(0, NAMES)
+    .map(({ name, file, model }) => `${name} is [${file}] there and [${model}] in the model`)
+  const more = mismatched.length > NAMES ? `; and ${mismatched.length - NAMES} more` : ''
+  return new DenseHybridError(
+    'ARCHITECTURE_MISMATCH',
+    `${path} has ${mismatched.length} tensors of other shapes: ${list.join('; ')}${more}.`,
     {
-      hint: "Convert it in Python: safetensors.torch.save_file(torch.load(path, weights_only=True), 'weights.safetensors')",
+      hint: "Create the model with the architecture, options and number of classes of the weights, or leave these out with mismatched: 'skip'.",
     },
+  )
+}
+
+function notStrict(
+  path: string,
+  missing: readonly string[],
+  unexpected: readonly string[],
+): DenseHybridError {
+  const names = (list: readonly string[]) =>
+    list.length === 0 ? '' : ` (${list.slice(0, NAMES).join(', ')}${list.length > NAMES ? ', …' : ''})`
+  return new DenseHybridError(
+    'ARCHITECTURE_MISMATCH',
+    `The weights of ${path} do not belong to this model: ${missing.length} tensors are missing${names(missing)} and ${unexpected.length} are unexpected${names(unexpected)}.`,
+    { hint: 'Load with strict: false to take what matches.' },
   )
 }
 

@@ -26,6 +26,17 @@ Napi::Value state_tensor_names(const Napi::CallbackInfo& info, const StatePointe
   return to_js(info.Env(), names);
 }
 
+Napi::Value state_tensor_shapes(const Napi::CallbackInfo& info, const StatePointer& state) {
+  Napi::Object shapes = Napi::Object::New(info.Env());
+  for (const auto& entry : state->entries()) {
+    Napi::Array shape = Napi::Array::New(info.Env());
+    uint32_t axis = 0;
+    for (const int64_t size : entry.tensor.sizes()) shape.Set(axis++, static_cast<double>(size));
+    shapes.Set(entry.name, shape);
+  }
+  return shapes;
+}
+
 Napi::Value state_tensors(const Napi::CallbackInfo& info, const StatePointer& state) {
   std::vector<std::string> names;
   if (info[0].IsUndefined()) {

@@ -12,6 +12,8 @@ namespace densehybrid::addon {
 using StatePointer = std::shared_ptr<StateDict>;
 
 Napi::Value state_tensor_names(const Napi::CallbackInfo& info, const StatePointer& state);
+// { name: [sizes] }, in order
+Napi::Value state_tensor_shapes(const Napi::CallbackInfo& info, const StatePointer& state);
 Napi::Value state_tensors(const Napi::CallbackInfo& info, const StatePointer& state);
 Napi::Value load_state_tensors(const Napi::CallbackInfo& info, const StatePointer& state);
 Napi::Value load_state_weights(const Napi::CallbackInfo& info, const StatePointer& state);

@@ -89,7 +89,7 @@ void ModelWrap::define(Napi::Env env) {
       env, "NativeModel",
       {InstanceAccessor<&ModelWrap::parameter_count>("parameterCount"), InstanceAccessor<&ModelWrap::config>("config"),
        InstanceMethod<&ModelWrap::forward>("forward"), InstanceMethod<&ModelWrap::segment>("segment"),
-       InstanceMethod<&ModelWrap::tensor_names>("tensorNames"), InstanceMethod<&ModelWrap::tensors>("tensors"),
+       InstanceMethod<&ModelWrap::tensor_names>("tensorNames"), InstanceMethod<&ModelWrap::tensor_shapes>("tensorShapes"), InstanceMethod<&ModelWrap::tensors>("tensors"),
        InstanceMethod<&ModelWrap::load_tensors>("loadTensors"), InstanceMethod<&ModelWrap::load_weights>("loadWeights"),
        InstanceMethod<&ModelWrap::save>("save"), InstanceMethod<&ModelWrap::dispose>("dispose")});
   AddonData::of(env).model_constructor = Napi::Persistent(constructor);
@@ -270,6 +270,8 @@ Napi::Value ModelWrap::segment(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelWrap::tensor_names(const Napi::CallbackInfo& info) { return state_tensor_names(info, state(info.Env())); }
+
+Napi::Value ModelWrap::tensor_shapes(const Napi::CallbackInfo& info) { return state_tensor_shapes(info, state(info.Env())); }
 
 Napi::Value ModelWrap::tensors(const Napi::CallbackInfo& info) { return state_tensors(info, state(info.Env())); }
 
