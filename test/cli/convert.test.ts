@@ -104,7 +104,7 @@ describe('convert', function () {
 
   it('a TorchScript module to a checkpoint', async () => {
     const module = join(import.meta.dirname, '../fixtures/torchscript/scripted.pt')
-    const flags = ['--classes', '4', '--features', 'features', '--overwrite']
+    const flags = ['--classes', '3', '--features', 'features', '--overwrite']
     const { code, stderr } = await runCli(['convert', module, file('module.safetensors'), ...flags])
     expect(code, stderr).to.equal(0)
     const model = await Segmenter.load(file('module.safetensors'))

@@ -13,7 +13,7 @@ export const command = defineCommand({
     'convert net.pth net.safetensors --strip module.',
     'convert imagenet rn.safetensors --architecture ladder-resnet18 \\',
     '    --classes road,car,sky',
-    'convert model.pt ckpt.safetensors --classes road,car --features body',
+    'convert net.pt ckpt.safetensors --classes road,car --features body',
   ],
   inputs: { min: 2, max: 2, name: 'IN and OUT: densehybrid convert weights.pth weights.safetensors' },
   flags: {
