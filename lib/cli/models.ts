@@ -1,4 +1,4 @@
-import type { Precision } from '../binding/native.ts'
+import type { NativeAddon, Precision } from '../binding/native.ts'
 import type { Dataset } from '../data/dataset.ts'
 import type { Segmenter } from '../segmenter.ts'
 import type { CommandContext, HelpRow } from './command.ts'
@@ -46,15 +46,22 @@ export async function withModel<T>(
 async function loadModel(path: string, options: ModelOptions): Promise<Segmenter> {
   const { loadNative } = await import('../binding/load.ts')
   const { Segmenter } = await import('../segmenter.ts')
+  const { TORCHSCRIPT } = await import('../torchscript.ts')
   const native = loadNative()
   if (options.threads !== undefined) native.setThreads(options.threads)
   const { precision, device } = options
-  // On a CPU without AMX bf16 saves memory but hardly any time, and it changes a label in two hundred.
-  const fast = device.startsWith('cuda')
+  // On a CPU without AMX bf16 saves memory but hardly any time, and it changes a label in two hundred. Imported modules
+  // take float32 alone.
+  const fast = device.startsWith('cuda') && (await architectureOf(native, path)) !== TORCHSCRIPT
   return Segmenter.load(path, {
     device,
     precision: precision === 'auto' ? (fast ? 'bf16' : 'float32') : precision,
   })
+}
+
+async function architectureOf(native: NativeAddon, path: string): Promise<string> {
+  const { readCheckpointMetadata } = await import('../checkpoint.ts')
+  return (await readCheckpointMetadata(native, path)).architecture
 }
 
 /** What is measured on: a data set, possibly with an object pasted into every image. */
