@@ -12,6 +12,7 @@ export type {
 } from './binding/native.ts'
 export type { SaveMetadata } from './checkpoint.ts'
 export { type AlignedDataset, alignClasses } from './data/align-classes.ts'
+export { type StreetHazardsFold, streetHazardsFold } from './data/catalogue/streethazards.ts'
 export { type CheckOptions, checkDataset, type DatasetCheck } from './data/check.ts'
 export { type Dataset, IGNORE_LABEL, type ItemSource, type Sample, UNKNOWN_LABEL } from './data/dataset.ts'
 export { readImage, readLabelMap, writeImage, writeLabelMap } from './data/decode.ts'

@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 
 /** Size of the pictures in fixture trees. */
-export const SIZE = { width: 64, height: 48 } as const
+export const SIZE: Readonly<{ width: number; height: number }> = { width: 64, height: 48 }
 
 /** A small photo-like picture: a gradient with noise, the same for the same seed. */
 export function picture(seed: number, format: 'png' | 'jpeg' | 'webp' = 'png', size = SIZE): Promise<Buffer> {
