@@ -1,6 +1,6 @@
-import { UNKNOWN_LABEL } from '../data/dataset.ts'
 import { type Tensor, tensor } from '../tensor.ts'
 import { checkInteger, checkNumber, checkOptionNames, checkTensor, invalid } from '../validate.ts'
+import { blendLabels } from './blend-labels.ts'
 import {
   type ColormapName,
   type Colour,
@@ -52,7 +52,6 @@ const OPTION_NAMES = [
 ] as const
 
 const MIN_PANEL_WIDTH = 256
-const UNKNOWN_OPACITY = 0.92
 const GAP = 4
 const BACKGROUND: Colour = [255, 255, 255]
 const TEXT: Colour = [32, 32, 32]
@@ -81,11 +80,11 @@ export function renderOverlay(options: OverlayOptions): Tensor<Uint8Array> {
   const colours = labelColours(classes, options.palette)
   const panels: [string, Tensor<Uint8Array>][] = [
     ['image', image],
-    ['closed-set', blend(image, closed, colours, classes.length, opacity)],
+    ['closed-set', blendLabels(image, closed, colours, classes.length, opacity)],
     ['score', paintScores(score, range, options.colormap)],
-    ['open-set', blend(image, open, colours, classes.length, opacity)],
+    ['open-set', blendLabels(image, open, colours, classes.length, opacity)],
   ]
-  if (truth !== undefined) panels.push(['truth', blend(image, truth, colours, classes.length, opacity)])
+  if (truth !== undefined) panels.push(['truth', blendLabels(image, truth, colours, classes.length, opacity)])
   const enlarged = Math.max(1, Math.floor(Math.min(maxPanelWidth, MIN_PANEL_WIDTH * 2 - 1) / width))
   const reduced = Math.ceil(width / maxPanelWidth)
   const sized = panels.map(([, panel]) => (reduced > 1 ? shrink(panel, reduced) : enlarge(panel, enlarged)))
@@ -142,28 +141,6 @@ function drawScale(
 function formatBound(value: number, [low, high]: readonly [number, number]): string {
   const decimals = Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(high - low))))
   return decimals < 6 && Math.abs(value) < 1e6 ? value.toFixed(decimals) : value.toPrecision(3)
-}
-
-/** Class colours over the image in grey, so that no hue of the image is taken for a class. */
-function blend(
-  image: Tensor<Uint8Array>,
-  labels: Tensor<Uint8Array>,
-  colours: Tensor<Uint8Array>,
-  classCount: number,
-  opacity: number,
-): Tensor<Uint8Array> {
-  const output = new Uint8Array(image.data.length)
-  for (let i = 0; i < labels.data.length; i++) {
-    const label = labels.data[i]
-    const grey = 0.299 * image.data[3 * i] + 0.587 * image.data[3 * i + 1] + 0.114 * image.data[3 * i + 2]
-    const isKnown = label < classCount
-    const isUnknown = label === classCount || label === UNKNOWN_LABEL
-    // Ignored pixels are flat: their content is not to be judged.
-    const share = isKnown ? opacity : isUnknown ? Math.max(opacity, UNKNOWN_OPACITY) : 1
-    for (let c = 0; c < 3; c++)
-      output[3 * i + c] = share * colours.data[3 * label + c] + (1 - share) * grey + 0.5
-  }
-  return tensor(output, image.shape)
 }
 
 /** Repeats every pixel `factor` times in both directions. */
