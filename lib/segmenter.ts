@@ -24,12 +24,14 @@ import { type Colour, checkPalette, classColours } from './palette.ts'
 import { checkScores, checkSize, checkThreshold, type SegmentOptions } from './scores.ts'
 import type { Tensor } from './tensor.ts'
 import {
+  checkStoredSettings,
   checkTorchScriptPrecision,
   TORCHSCRIPT,
   type TorchScriptOptions,
   type TorchScriptReport,
   torchScriptConfig,
 } from './torchscript.ts'
+import { checkTorchScriptFile } from './torchscript-file.ts'
 import type { TrainingRecord } from './training/training-record.ts'
 import { checkOneOf, checkOptionNames, invalid } from './validate.ts'
 import { loadWeights, namingFile, type WeightsReport, weightsSettings } from './weights/load-weights.ts'
@@ -172,6 +174,7 @@ export class Segmenter {
     const config = torchScriptConfig(native, options)
     const classes = classNames(options.classes)
     const palette = options.palette && checkPalette(options.palette, classes.length)
+    await checkTorchScriptFile(path)
     const { model, report } = await withCancel(undefined, () =>
       native.createScriptedModel(config, { torchscript: path }),
     ).catch((error) => {
@@ -375,12 +378,23 @@ export async function buildSegmenter(
   }
   checkTorchScriptPrecision(precision)
   const { path, prefix } = checkpoint
+  checkStoredSettings(options, path)
   const { model, report } = await withCancel(undefined, () =>
     native.createScriptedModel(config, { checkpoint: path, prefix }),
   ).catch((error) => {
-    throw namingFile(error, path)
+    throw damagedModule(error, path)
   })
   return construct(model, metadata, 'float32', report)
+}
+
+/** The module ran when it was saved: what does not suit it now is wrong in the file, not in an argument. */
+function damagedModule(error: unknown, path: string): unknown {
+  if (!(error instanceof DenseHybridError) || error.code !== 'INVALID_ARGUMENT')
+    return namingFile(error, path)
+  return new DenseHybridError('INVALID_FILE', `${path} is a damaged checkpoint: ${error.message}`, {
+    hint: 'Copy or save it again.',
+    cause: error,
+  })
 }
 
 /** Did all tensors of the d_out head come from the file? */

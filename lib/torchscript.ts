@@ -1,8 +1,10 @@
+import { z } from 'zod'
 import type { NativeAddon, NativeModelConfig, NativeScriptedReport } from './binding/native.ts'
 import { DenseHybridError } from './errors.ts'
 import { checkDevice, checkTriple, classNames } from './model-settings.ts'
 import type { Colour } from './palette.ts'
 import { checkSize } from './scores.ts'
+import type { ResolvedTrainerOptions } from './training/options.ts'
 import { checkInteger, checkOneOf, checkOptionNames, invalid } from './validate.ts'
 
 /** Architecture name of imported modules. */
@@ -63,6 +65,22 @@ const OPTION_NAMES = [
 const IMAGENET_MEAN = [0.485, 0.456, 0.406]
 const IMAGENET_STD = [0.229, 0.224, 0.225]
 
+// Far above any network's; larger ones would ask for more memory than there is.
+const MOST_PADDING = 1024
+const MOST_ROWS = 8192
+
+const rows = z.number().int().min(1).max(MOST_ROWS).optional()
+
+const storedSchema = z.strictObject({
+  logits: z.string().optional(),
+  features: z.string().optional(),
+  channels: z.enum(['rgb', 'bgr']),
+  padTo: z.number().int().min(1).max(MOST_PADDING),
+  inputHeight: rows,
+  inputWidth: rows,
+  alignCorners: z.boolean(),
+})
+
 /** The native configuration of an imported module. Throws INVALID_ARGUMENT naming the option. */
 export function torchScriptConfig(native: NativeAddon, options: TorchScriptOptions): NativeModelConfig {
   if (typeof options !== 'object' || options === null)
@@ -81,9 +99,16 @@ export function torchScriptConfig(native: NativeAddon, options: TorchScriptOptio
   if (logits !== undefined) settings.logits = logits
   if (features !== undefined) settings.features = features
   settings.channels = checkOneOf('channels', options.channels ?? 'rgb', ['rgb', 'bgr'])
-  settings.padTo = checkInteger('padTo', options.padTo ?? 0, options.padTo === undefined ? 0 : 1, 1024)
+  settings.padTo = checkInteger(
+    'padTo',
+    options.padTo ?? 0,
+    options.padTo === undefined ? 0 : 1,
+    MOST_PADDING,
+  )
   if (options.inputSize !== undefined) {
     const [height, width] = checkSize('inputSize', options.inputSize)
+    checkInteger('inputSize[0]', height, 1, MOST_ROWS)
+    checkInteger('inputSize[1]', width, 1, MOST_ROWS)
     settings.inputHeight = height
     settings.inputWidth = width
     if (options.padTo !== undefined) throw invalid('padTo', 'nothing, as inputSize is given', options.padTo)
@@ -104,12 +129,54 @@ export function torchScriptConfig(native: NativeAddon, options: TorchScriptOptio
   }
 }
 
+/** Checks what a checkpoint says about its imported module. Throws INVALID_FILE naming the field. */
+export function checkStoredSettings(options: NativeModelConfig['options'], path: string): void {
+  const { success, error } = storedSchema.safeParse(options)
+  const sides = ['inputHeight', 'inputWidth'].filter((name) => name in options)
+  if (success && sides.length !== 1) return
+  const [issue] = error?.issues ?? []
+  const reason =
+    issue === undefined
+      ? `field "options": ${sides[0]} alone, where height and width belong together`
+      : `field "${['options', ...issue.path].join('.')}": ${issue.message}`
+  throw new DenseHybridError('INVALID_FILE', `${path} is a damaged checkpoint: ${reason}.`, {
+    hint: 'If a newer version wrote it: update densehybrid.',
+    cause: error,
+  })
+}
+
 /** Imported modules run in float32 alone: their code may name dtypes. */
 export function checkTorchScriptPrecision(precision: unknown): void {
   if (precision === undefined || precision === 'float32') return
   throw new DenseHybridError('INVALID_ARGUMENT', 'Imported TorchScript modules run in float32 only.', {
     hint: 'Leave precision out, or pass --precision float32.',
   })
+}
+
+/**
+ * Checks that training an imported module as asked for would train something, and that its gradients reach what is not
+ * frozen. Throws INVALID_ARGUMENT.
+ */
+export function checkTorchScriptTraining(
+  options: Pick<ResolvedTrainerOptions, 'objective' | 'freeze' | 'precision'>,
+  report: TorchScriptReport | undefined,
+): void {
+  const { objective, freeze, precision } = options
+  checkTorchScriptPrecision(precision)
+  if (freeze !== 'nothing') {
+    if (objective === 'hybrid') return
+    throw invalid(
+      'freeze',
+      'nothing (the closed-set objective trains nothing else of an imported module)',
+      freeze,
+    )
+  }
+  if (report?.trainable !== false) return
+  throw new DenseHybridError(
+    'INVALID_ARGUMENT',
+    'No gradient reaches the weights of this imported module: its code computes without gradients.',
+    { hint: "Train the open-set head alone: objective 'hybrid' with freeze 'all-but-head'." },
+  )
 }
 
 function place(name: string, value: unknown): string | undefined {

@@ -16,7 +16,7 @@ import { pasteNegatives } from '../negatives/pasting.ts'
 import type { FlowWindow, NegativeSource } from '../negatives/types.ts'
 import { random } from '../random.ts'
 import { buildSegmenter, insideOf, type Segmenter } from '../segmenter.ts'
-import { checkTorchScriptPrecision, TORCHSCRIPT } from '../torchscript.ts'
+import { checkTorchScriptTraining, TORCHSCRIPT } from '../torchscript.ts'
 import { checkNumber, checkOptionNames, invalid } from '../validate.ts'
 import { type FitOptions, planFit, type TrainingLoader } from './fit-options.ts'
 import {
@@ -81,7 +81,7 @@ export class Trainer {
     this.#negatives = options.negatives ?? undefined
     this.#flow = options.flow
     const flow = options.flow && insideOfFlow(options.flow)
-    if (segmenter.architecture === TORCHSCRIPT) checkTorchScriptPrecision(this.options.precision)
+    if (segmenter.architecture === TORCHSCRIPT) checkTorchScriptTraining(this.options, segmenter.torchscript)
     this.#native = callNative(() => {
       const native = loadNative()
       const known = native.architectures().find(({ name }) => name === segmenter.architecture)

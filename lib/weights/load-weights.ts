@@ -16,6 +16,9 @@ export interface Mismatch {
   readonly model: readonly number[]
 }
 
+/** The tensor with the code of an imported TorchScript module. */
+const ARCHIVE = 'torchscript.archive'
+
 /** What a weight file had of a model. */
 export interface WeightsReport {
   /** Number of tensors taken from the file. */
@@ -100,12 +103,15 @@ export async function loadWeights(
   const mismatched: Mismatch[] = []
   for (const { name, shape } of tensors) {
     const to = renamed.get(name)
+    // The weights of a file never come with its code: a model runs the code that it was made of.
+    if (to === ARCHIVE && shapes[ARCHIVE] !== undefined) continue
     if (to === undefined) ignored.push(name)
     else if (shapes[to] === undefined) unexpected.push(name)
+    else if (taken.has(to)) throw twice(path, to, name, taken.get(to) as string)
     else if (sameShape(shape, shapes[to])) taken.set(to, name)
     else mismatched.push({ name: to, file: shape, model: shapes[to] })
   }
-  const missing = withoutCounters(modelNames.filter((name) => !taken.has(name)))
+  const missing = withoutCounters(modelNames.filter((name) => !taken.has(name) && name !== ARCHIVE))
   if (mismatched.length > 0 && options.mismatched !== 'skip') throw otherShapes(path, mismatched)
   if (options.strict && (missing.length > 0 || unexpected.length > 0))
     throw notStrict(path, missing, unexpected)
@@ -149,6 +155,14 @@ function checkFinite(path: string, name: string, { data }: Tensor<TypedArray>): 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {
   const single = (shape: readonly number[]) => shape.every((size) => size === 1)
   return (single(a) && single(b)) || (a.length === b.length && a.every((size, i) => size === b[i]))
+}
+
+function twice(path: string, to: string, name: string, other: string): DenseHybridError {
+  return new DenseHybridError(
+    'ARCHITECTURE_MISMATCH',
+    `${path} has two tensors for ${to} of the model: ${other} and ${name}.`,
+    { hint: 'Convert one set of them with strip or prefix, or name the entry of the checkpoint with key.' },
+  )
 }
 
 function otherShapes(path: string, mismatched: readonly Mismatch[]): DenseHybridError {

@@ -17,10 +17,13 @@ export function checkMemory(path: string, bytes: number, available = availableMe
   )
 }
 
+/**
+ * What the system has left, and what the limit of a container leaves. A container's own account is not asked: it counts
+ * files that the system keeps in memory and would give up.
+ */
 function availableMemory(): number {
-  // Since Node 20.13; it knows the limit of a container.
-  const { availableMemory: ask } = process as { availableMemory?: () => number }
-  return ask === undefined ? freemem() : ask()
+  const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY
+  return Math.max(0, Math.min(freemem(), limit - process.memoryUsage.rss()))
 }
 
 function gibibytes(bytes: number): string {

@@ -2,7 +2,7 @@ import { isClassifierHead, renameOldDenseNet } from './densenet-keys.ts'
 import { isMobileNetTf, mobileNetTfName } from './mobilenet-tf.ts'
 
 /** Prefixes that other programs put before a whole model, also one after another; tried where names begin with them. */
-const FOREIGN_PREFIXES = ['module.', 'model.', 'net.', 'network.', 'state_dict.']
+const FOREIGN_PREFIXES = ['module.', 'model.', 'net.', 'network.', 'state_dict.', '_orig_mod.']
 
 /** Names that exist in files of a trained model but not in a model: counted neither as missing nor as unexpected. */
 const isCounter = (name: string): boolean => name.endsWith('.num_batches_tracked')

@@ -130,7 +130,9 @@ Napi::Value ModelWrap::create_scripted(const Napi::CallbackInfo& info) {
           }
           made = create_scripted_model(config, tensors);
         } else {
-          made = create_scripted_model(config, ScriptedModule::from_file(path, config.device));
+          ScriptedModule module = ScriptedModule::from_file(path, config.device);
+          const std::string archive = module.archive();
+          made = create_scripted_model(config, std::move(module), archive);
         }
         return Result{ModelPointer(std::move(made.model)), made.report};
       },

@@ -45,7 +45,7 @@ export const command = defineCommand({
   ],
   async run(options, [input, output], { ui, signal }) {
     const { convertWeights } = await import('../../weights/convert.ts')
-    const { isTorchScript } = await import('../../weights/torchscript-file.ts')
+    const { isTorchScript } = await import('../../torchscript-file.ts')
     const module = input !== 'imagenet' && (await isTorchScript(input))
     const report = await convertWeights(input, output, { ...target(options, module), signal })
     if (options.json) ui.json(report)

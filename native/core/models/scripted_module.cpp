@@ -9,6 +9,7 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -24,18 +25,22 @@ using torch::jit::Graph;
 using torch::jit::Node;
 using torch::jit::Value;
 
-// The line of an interpreter's traceback that says what went wrong.
-std::string last_line(const std::string& text) {
-  std::istringstream lines(text);
-  std::string found;
+// What went wrong, out of a message of libtorch: the last line "SomeError: …" of an interpreter's traceback, else the first
+// line. Bytes of a damaged file are left out.
+std::string reason_of(const std::string& text) {
+  std::istringstream lines(text.substr(0, text.find("Exception raised from")));
+  std::string first;
+  std::string last_error;
   for (std::string line; std::getline(lines, line);) {
-    const bool says = line.find_first_not_of(" \t\r~^.<-HERE") != std::string::npos && line.rfind("Exception raised from", 0) != 0 &&
-                      line.rfind("frame #", 0) != 0;
-    if (line.rfind("Exception raised from", 0) == 0) break;
-    if (says) found = line;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (first.empty()) first = line;
+    const size_t colon = line.find("Error: ");
+    if (colon != std::string::npos && line.find(' ') > colon) last_error = line;
   }
+  std::string found = last_error.empty() ? first : last_error;
+  std::erase_if(found, [](char c) { return c != ' ' && std::isprint(static_cast<unsigned char>(c)) == 0; });
   constexpr size_t kLongest = 300;
-  return found.size() > kLongest ? found.substr(0, kLongest) + "…" : found;
+  return found.size() > kLongest ? found.substr(0, kLongest) + "..." : found;
 }
 
 // Operators that reach outside of the model.
@@ -56,16 +61,31 @@ void refuse_file_access(const torch::jit::Module& module, const std::string& ori
   }
 }
 
+// forward(self, image), and what has a default.
+void check_arguments(const c10::FunctionSchema& schema, const std::string& origin) {
+  const auto& arguments = schema.arguments();
+  std::string names;
+  for (size_t i = 1; i < arguments.size(); ++i) {
+    if (!arguments[i].default_value()) names += (names.empty() ? "" : ", ") + arguments[i].name();
+  }
+  if (arguments.size() < 2 || names.find(',') != std::string::npos) {
+    throw Error("INVALID_FILE", origin + ": forward takes (" + names + "), but a module is called with one image.",
+                "Wrap it in a module whose forward takes the image alone.");
+  }
+}
+
 torch::jit::Module load_module(std::istream& stream, const std::string& origin) {
   try {
     torch::jit::Module module = torch::jit::load(stream, at::kCPU, /*load_debug_files=*/false);
-    if (!module.find_method("forward")) throw Error("INVALID_FILE", origin + " is a TorchScript module without a forward method.");
+    const auto forward = module.find_method("forward");
+    if (!forward) throw Error("INVALID_FILE", origin + " is a TorchScript module without a forward method.");
+    check_arguments(forward->function().getSchema(), origin);
     refuse_file_access(module, origin);
     return module;
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw Error("INVALID_FILE", origin + " cannot be read as a TorchScript module: " + last_line(error.what()),
+    throw Error("INVALID_FILE", origin + " cannot be read as a TorchScript module: " + reason_of(error.what()),
                 "Write it in Python with torch.jit.save(torch.jit.script(model.eval()), path), or torch.jit.trace(model.eval(), image).");
   }
 }
@@ -132,8 +152,15 @@ ScriptedModule ScriptedModule::from_archive(const std::string& archive, const Na
     if (found == weights.end()) {
       throw Error("INVALID_FILE", "The checkpoint lacks the tensor " + slot.name + " of its module.");
     }
-    slot.tensor.set_data(found->second.clone());
+    const at::Tensor& value = found->second;
+    const at::ScalarType wanted = slot.tensor.scalar_type();
+    if (wanted != value.scalar_type() && !(slot.tensor.is_floating_point() && value.scalar_type() == at::kFloat)) {
+      throw Error("INVALID_FILE", "The checkpoint's tensor " + slot.name + " is " + safetensors_dtype(value.scalar_type()) +
+                                      ", and its module has " + safetensors_dtype(wanted) + ".");
+    }
+    slot.tensor.set_data(value.clone());
   }
+  loaded.check_finite("The checkpoint");
   loaded.move_to(device);
   return loaded;
 }
@@ -144,6 +171,9 @@ void ScriptedModule::collect_slots() {
   std::set<std::string> parameters;
   const auto add = [&](const std::string& name, const at::Tensor& tensor, bool parameter) {
     if (!tensor.defined() || !seen.insert(tensor.unsafeGetTensorImpl()).second) return;
+    if (tensor.is_complex() || tensor.is_quantized() || tensor.layout() != at::kStrided) {
+      throw Error("INVALID_FILE", "The module's tensor " + name + " is complex, quantised or sparse; such modules cannot be stored.");
+    }
     slots_.push_back({name, tensor, parameter && tensor.is_floating_point()});
   };
   for (const auto& entry : module_.named_parameters()) {
@@ -195,7 +225,11 @@ std::string ScriptedModule::archive() const {
     at::Tensor tensor = slots_[i].tensor;
     tensor.set_data(values[i]);
   }
-  if (failed) std::rethrow_exception(failed);
+  try {
+    if (failed) std::rethrow_exception(failed);
+  } catch (const std::exception& error) {
+    throw Error("INVALID_FILE", std::string("The module cannot be stored: ") + reason_of(error.what()));
+  }
   return stream.str();
 }
 
@@ -207,6 +241,11 @@ void ScriptedModule::capture(const std::string& path) {
     std::string names;
     for (const std::string& name : called) {
       if (!name.empty() && name != "?") names += (names.empty() ? "" : ", ") + name;
+    }
+    for (const Node* node : torch::jit::findAllNodes(*graph, c10::prim::CallMethod, /*recurse=*/true)) {
+      if (path_of(node->input(0), *graph) != path) continue;
+      throw Error("INVALID_ARGUMENT", "The module calls " + path + " inside an if or a loop, where its output cannot be taken.",
+                  "Choose a submodule outside of it, or return the features from forward.");
     }
     throw Error("INVALID_ARGUMENT", "The module's forward does not call a submodule " + path + ".",
                 names.empty() ? "It calls no submodule by name." : "It calls " + names + ".");
@@ -226,14 +265,17 @@ c10::IValue ScriptedModule::run(const at::Tensor& image, bool training) const {
   // Without profiling: the interpreter runs the operators as they are written, from the first call on.
   const torch::jit::GraphOptimizerEnabledGuard as_written(false);
   try {
-    if (with_capture_) return (*with_capture_)({module_._ivalue(), image});
-    return module_.forward({image});
+    if (!with_capture_) return module_.forward({image});
+    torch::jit::Stack stack = {module_._ivalue(), image};
+    module_.get_method("forward").function().getSchema().checkAndNormalizeInputs(stack);  // adds default arguments
+    with_capture_->run(stack);
+    return stack.back();
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
     std::ostringstream size;
     size << image.size(3) << "×" << image.size(2);
-    throw Error("INVALID_ARGUMENT", "The module failed on an image of " + size.str() + " pixels: " + last_line(error.what()),
+    throw Error("INVALID_ARGUMENT", "The module failed on an image of " + size.str() + " pixels: " + reason_of(error.what()),
                 "Does it need a fixed input size (inputSize), or one that is a multiple of its stride (padTo)?");
   }
 }

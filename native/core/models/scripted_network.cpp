@@ -9,10 +9,12 @@
 #include <ATen/ops/pad.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/Context.h>
 #include <c10/core/GradMode.h>
 
 #include <cmath>
 #include <cstring>
+#include <mutex>
 #include <sstream>
 
 namespace densehybrid {
@@ -92,6 +94,13 @@ at::Tensor crop(const at::Tensor& map, double rows, double columns) {
   return at::grid_sampler_2d(map, grid, /*interpolation_mode=*/0, /*padding_mode=*/1, /*align_corners=*/false);
 }
 
+// A module's own dropout draws from libtorch's generator: the same step drops the same.
+void seed_module(at::Device device, uint64_t seed) {
+  at::Generator generator = at::globalContext().defaultGenerator(device);
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  generator.set_current_seed(seed * 0x9E3779B97F4A7C15ull + 1);
+}
+
 int64_t up_to_multiple(int64_t value, int64_t of) { return (value + of - 1) / of * of; }
 
 ScriptedOptions options_of(const Options& options) {
@@ -110,11 +119,11 @@ ScriptedOptions options_of(const Options& options) {
 
 }  // namespace
 
-ScriptedNetwork::ScriptedNetwork(StateDict& state, ScriptedModule module, const ScriptedOptions& options, int64_t classes)
+ScriptedNetwork::ScriptedNetwork(StateDict& state, ScriptedModule module, const std::string& archive,
+                                 const ScriptedOptions& options, int64_t classes)
     : module_(std::move(module)), options_(options) {
   state.begin(Part::backbone);
   for (const auto& slot : module_.slots()) state.add_existing(slot.name, slot.tensor, slot.trainable);
-  const std::string archive = module_.archive();
   at::Tensor bytes = at::zeros({static_cast<int64_t>(archive.size())}, at::kByte);
   std::memcpy(bytes.mutable_data_ptr(), archive.data(), archive.size());
   state.add_existing(kArchive, bytes, /*trainable=*/false);
@@ -149,15 +158,27 @@ ScriptedNetwork::Maps ScriptedNetwork::pick(const c10::IValue& output) const {
   return maps;
 }
 
+ScriptedNetwork::Maps ScriptedNetwork::run_checked(const at::Tensor& image, bool training) const {
+  Maps maps = pick(module_.run(image, training));
+  const auto check = [&](const at::Tensor& map, const char* what) {
+    if (map.size(0) == image.size(0)) return;
+    throw Error("INVALID_ARGUMENT", "The module gives " + std::string(what) + " of shape " + shape_text(map) + " for " +
+                                        std::to_string(image.size(0)) + " images: its batch size is fixed.");
+  };
+  check(maps.logits, "logits");
+  if (maps.features.defined()) check(maps.features, "features");
+  return maps;
+}
+
 ScriptedNetwork::Maps ScriptedNetwork::run(const at::Tensor& image, bool training) const {
   at::Tensor x = options_.bgr ? image.flip({1}).contiguous(image.suggest_memory_format()) : image;
-  if (options_.input_height > 0) return pick(module_.run(resize_bilinear(x, options_.input_height, options_.input_width), training));
+  if (options_.input_height > 0) return run_checked(resize_bilinear(x, options_.input_height, options_.input_width), training);
   const int64_t height = up_to_multiple(x.size(2), options_.pad_to);
   const int64_t width = up_to_multiple(x.size(3), options_.pad_to);
-  if (height == x.size(2) && width == x.size(3)) return pick(module_.run(x, training));
+  if (height == x.size(2) && width == x.size(3)) return run_checked(x, training);
   // The border is repeated: zeros would be an edge that no photo has.
   x = at::pad(x, {0, width - x.size(3), 0, height - x.size(2)}, "replicate");
-  Maps maps = pick(module_.run(x, training));
+  Maps maps = run_checked(x, training);
   const double rows = static_cast<double>(image.size(2)) / static_cast<double>(height);
   const double columns = static_cast<double>(image.size(3)) / static_cast<double>(width);
   maps.logits = crop(maps.logits, rows, columns);
@@ -167,6 +188,7 @@ ScriptedNetwork::Maps ScriptedNetwork::run(const at::Tensor& image, bool trainin
 
 NetworkOutput ScriptedNetwork::forward(const at::Tensor& image, const ForwardContext& context) const {
   context.cancel.check();
+  if (context.training) seed_module(image.device(), context.seed);
   const Maps maps = run_part(context.freeze != Freeze::nothing, image, context,
                              [&](const ForwardContext& inner) { return run(image, inner.training); });
   context.cancel.check();
@@ -177,8 +199,8 @@ NetworkOutput ScriptedNetwork::forward(const at::Tensor& image, const ForwardCon
 
 // Runs the module on grey images of several sizes, and learns from what comes back.
 void ScriptedNetwork::probe(int64_t classes, at::Device device) {
-  const auto grey = [&](int64_t height, int64_t width) {
-    return at::zeros({1, 3, height, width}, at::TensorOptions().device(device)).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto grey = [&](int64_t rows, int64_t columns, int64_t images = 1) {
+    return at::zeros({images, 3, rows, columns}, at::TensorOptions().device(device)).contiguous(at::MemoryFormat::ChannelsLast);
   };
   const bool fixed = options_.input_height > 0;
   if (fixed) options_.pad_to = 1;
@@ -215,7 +237,7 @@ void ScriptedNetwork::probe(int64_t classes, at::Device device) {
   report_.training_mode = module_.has_training_mode();
   report_.weights_dtype = module_.weights_dtype();
   if (!fixed) {
-    const Maps wider = run(grey(3 * base, 5 * base), false);
+    const Maps wider = run(grey(3 * base, 5 * base, 2), false);
     if (std::abs(ratio(3 * base, wider.logits.size(2)) - report_.stride) > 0.1 * report_.stride ||
         std::abs(ratio(5 * base, wider.logits.size(3)) - report_.stride) > 0.1 * report_.stride) {
       throw Error("INVALID_ARGUMENT",
@@ -243,7 +265,7 @@ void ScriptedNetwork::probe(int64_t classes, at::Device device) {
   report_.trainable = run(first_image, false).logits.requires_grad();
 }
 
-ScriptedModel create_scripted_model(ModelConfig config, ScriptedModule module) {
+ScriptedModel create_scripted_model(ModelConfig config, ScriptedModule module, const std::string& archive) {
   if (config.classes < 1 || config.classes > 254) {
     throw Error("INVALID_ARGUMENT", "Expected from 1 to 254 classes but received " + std::to_string(config.classes) + ".");
   }
@@ -254,7 +276,7 @@ ScriptedModel create_scripted_model(ModelConfig config, ScriptedModule module) {
   result.model = std::make_unique<SegmentationModel>(
       config,
       [&](StateDict& state, const ModelConfig& model_config) {
-        auto network = std::make_unique<ScriptedNetwork>(state, std::move(module), options, model_config.classes);
+        auto network = std::make_unique<ScriptedNetwork>(state, std::move(module), archive, options, model_config.classes);
         result.report = network->report();
         return network;
       },
@@ -268,7 +290,7 @@ ScriptedModel create_scripted_model(ModelConfig config, const NamedTensors& chec
     if (name != kArchive) continue;
     const at::Tensor bytes = tensor.to(at::kCPU).contiguous();
     const std::string archive(static_cast<const char*>(bytes.const_data_ptr()), static_cast<size_t>(bytes.numel()));
-    return create_scripted_model(config, ScriptedModule::from_archive(archive, checkpoint, config.device));
+    return create_scripted_model(config, ScriptedModule::from_archive(archive, checkpoint, config.device), archive);
   }
   throw Error("INVALID_FILE", std::string("The checkpoint of an imported module lacks its code, the tensor ") + kArchive + ".");
 }

@@ -38,7 +38,9 @@ class ScriptedNetwork : public Network {
  public:
   // Adds the module's tensors, its archive (torchscript.archive) and the head's tensors to `state`. Throws Error
   // INVALID_ARGUMENT where the module does not give logits of `classes` channels for images of different sizes.
-  ScriptedNetwork(StateDict& state, ScriptedModule module, const ScriptedOptions& options, int64_t classes);
+  // `archive`: module.archive(), or the one that the module came from.
+  ScriptedNetwork(StateDict& state, ScriptedModule module, const std::string& archive, const ScriptedOptions& options,
+                  int64_t classes);
   NetworkOutput forward(const at::Tensor& image, const ForwardContext& context) const override;
   const ScriptedReport& report() const { return report_; }
 
@@ -48,6 +50,7 @@ class ScriptedNetwork : public Network {
     at::Tensor features;  // undefined without features
   };
   Maps run(const at::Tensor& image, bool training) const;
+  Maps run_checked(const at::Tensor& image, bool training) const;
   Maps pick(const c10::IValue& output) const;
   void probe(int64_t classes, at::Device device);
 
@@ -64,7 +67,7 @@ struct ScriptedModel {
   std::unique_ptr<SegmentationModel> model;
   ScriptedReport report;
 };
-ScriptedModel create_scripted_model(ModelConfig config, ScriptedModule module);
+ScriptedModel create_scripted_model(ModelConfig config, ScriptedModule module, const std::string& archive);
 // From the tensors of a checkpoint.
 ScriptedModel create_scripted_model(ModelConfig config, const NamedTensors& checkpoint);
 
