@@ -62,45 +62,47 @@ describe('imported TorchScript modules, trained and saved', function () {
       for (const model of models) model.dispose()
     })
 
-    it('goes on bit by bit after Trainer.save and Trainer.resume', async () => {
-      const options: TrainerOptions = {
-        objective: 'hybrid',
-        negatives: toyNegatives,
-        // Constant: the schedule depends on the length of the run.
-        learningRate: 1e-3,
-        minLearningRate: 1e-3,
-        freeze: 'all-but-head',
-      }
-      const loader = () => new DataLoader(toyDataset(4), { batchSize: 2, crop: [64, 64], seed: 3 })
-      const [whole, parts] = [join(folder.path, 'whole'), join(folder.path, 'parts')]
-      await use(onFeatures, async (model) => {
-        const trainer = new Trainer(model, options)
+    for (const freeze of ['all-but-head', 'nothing'] as const) {
+      it(`goes on bit by bit after Trainer.save and Trainer.resume, freezing ${freeze}`, async () => {
+        const options: TrainerOptions = {
+          objective: 'hybrid',
+          negatives: toyNegatives,
+          // Constant: the schedule depends on the length of the run.
+          learningRate: 1e-3,
+          minLearningRate: 1e-3,
+          freeze,
+        }
+        const loader = () => new DataLoader(toyDataset(4), { batchSize: 2, crop: [64, 64], seed: 3 })
+        const [whole, parts] = ['whole', 'parts'].map((name) => join(folder.path, `${name}-${freeze}`))
+        await use(onFeatures, async (model) => {
+          const trainer = new Trainer(model, options)
+          await trainer.fit(loader(), { epochs: 3 })
+          await trainer.save(whole)
+          trainer.dispose()
+        })
+        await use(onFeatures, async (model) => {
+          const trainer = new Trainer(model, options)
+          await trainer.fit(loader(), { steps: 3, checkpointDir: parts })
+          trainer.dispose()
+        })
+        const trainer = await Trainer.resume(parts, { negatives: toyNegatives })
+        expect(trainer.segmenter.torchscript?.featureChannels).to.equal(12)
+        expect(trainer.position.step).to.equal(3)
         await trainer.fit(loader(), { epochs: 3 })
-        await trainer.save(whole)
+        await trainer.save(parts)
         trainer.dispose()
+        trainer.segmenter.dispose()
+        const read = async (dir: string) =>
+          (await loadNative().readSafetensors(join(dir, 'trainer.safetensors'))).tensors
+        const [left, right] = [await read(whole), await read(parts)]
+        expect(Object.keys(left)).to.deep.equal(Object.keys(right))
+        expect(Object.keys(left)).to.include('model.torchscript.archive')
+        const different = Object.keys(left).filter(
+          (name) => !sameBits(left[name] as never, right[name] as never),
+        )
+        expect(different).to.deep.equal([])
       })
-      await use(onFeatures, async (model) => {
-        const trainer = new Trainer(model, options)
-        await trainer.fit(loader(), { steps: 3, checkpointDir: parts })
-        trainer.dispose()
-      })
-      const trainer = await Trainer.resume(parts, { negatives: toyNegatives })
-      expect(trainer.segmenter.torchscript?.featureChannels).to.equal(12)
-      expect(trainer.position.step).to.equal(3)
-      await trainer.fit(loader(), { epochs: 3 })
-      await trainer.save(parts)
-      trainer.dispose()
-      trainer.segmenter.dispose()
-      const read = async (dir: string) =>
-        (await loadNative().readSafetensors(join(dir, 'trainer.safetensors'))).tensors
-      const [left, right] = [await read(whole), await read(parts)]
-      expect(Object.keys(left)).to.deep.equal(Object.keys(right))
-      expect(Object.keys(left)).to.include('model.torchscript.archive')
-      const different = Object.keys(left).filter(
-        (name) => !sameBits(left[name] as never, right[name] as never),
-      )
-      expect(different).to.deep.equal([])
-    })
+    }
   })
 
   describe('a checkpoint', () => {
