@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { measure, median } from '../../lib/benchmark/measure.ts'
+import { architectures } from '../../lib/runtime.ts'
 import { needAddon } from '../support/addon.ts'
 import { runCli } from './run-cli.ts'
 
@@ -144,7 +145,9 @@ describe('bench', () => {
     ],
     [
       ['forward', '--architecture', 'ladder-densenet12'],
-      'expected one of ladder-densenet121, ladder-densenet-tiny, ladder-mobilenetv2 for --architecture but received "ladder-densenet12". Did you mean ladder-densenet121?',
+      `expected one of ${architectures()
+        .map(({ name }) => name)
+        .join(', ')} for --architecture but received "ladder-densenet12". Did you mean ladder-densenet121?`,
     ],
     [
       ['flow-sample', '--architecture', 'denseflow-tine'],
