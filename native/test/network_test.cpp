@@ -1,3 +1,4 @@
+#include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/GradMode.h>
 
 #include "models/checkpoint.h"
@@ -148,22 +149,27 @@ TEST_CASE("deeplabv3+ with a wide residual network: the slope in the image is th
   StateDict state(3, at::kCPU);
   auto backbone = std::make_unique<WideResNet>(state, kTinyWide);
   const DeepLabV3Plus network(state, std::move(backbone), kTinyDecoder, 3);
-  const at::Tensor x = at::randn({1, 3, 16, 24});
-  const at::Tensor direction = at::randn_like(x);
   const auto loss = [&](const at::Tensor& image) {
     const auto output = network.forward(image.contiguous(at::MemoryFormat::ChannelsLast), {});
     return output.logits.pow(2).mean() + output.ood_logits.pow(2).mean();
   };
-  at::Tensor leaf = x.clone().requires_grad_(true);
-  const at::Tensor value = loss(leaf);
-  CHECK(value.item<double>() > 1e-4);
-  value.backward();
-  const double analytic = (leaf.grad() * direction).sum().item<double>();
-  // float32, and some ReLUs change sides: a loose tolerance, which a wrong branch still misses by far.
-  const double step = 2e-3;
-  const double numeric =
-      (loss(x + step * direction).item<double>() - loss(x - step * direction).item<double>()) / (2 * step);
-  CHECK(analytic == doctest::Approx(numeric).epsilon(0.03));
+  // Along the gradient, where the slope is its length. float32, and a few ReLUs and maxima change sides on the way: one
+  // image may be a little off, most are not.
+  int agree = 0;
+  for (uint64_t seed = 0; seed < 9; ++seed) {
+    at::Tensor x = at::randn({1, 3, 16, 24}, at::detail::createCPUGenerator(seed)).requires_grad_(true);
+    const at::Tensor value = loss(x);
+    CHECK(value.item<double>() > 1e-4);
+    value.backward();
+    const double slope = x.grad().norm().item<double>();
+    const at::Tensor direction = x.grad() / slope;
+    const double step = 1e-3;
+    const double numeric = (loss(x + step * direction) - loss(x - step * direction)).item<double>() / (2 * step);
+    if (std::abs(slope - numeric) < 0.02 * slope) ++agree;
+    INFO("slope ", slope, " by differences ", numeric);
+    CHECK(std::abs(slope - numeric) < 0.2 * slope);
+  }
+  CHECK(agree >= 7);
 }
 
 TEST_CASE("frozen parts: weights and running statistics stay, the rest is trained") {
