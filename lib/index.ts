@@ -90,6 +90,7 @@ export { confusionCsv, evaluationCsv, evaluationJson } from './evaluation/export
 export { type FishyscapesCurve, fishyscapesCurve } from './evaluation/fishyscapes-curve.ts'
 export { type ScoreHistogram, scoreHistogram } from './evaluation/histogram.ts'
 export { type Interval, type MeanInterval, meanInterval } from './evaluation/intervals.ts'
+export { lostAndFoundDistance } from './evaluation/lost-and-found-distance.ts'
 export { OpenSetMetrics, type OpenSetMetricsOptions, type OpenSetResult } from './evaluation/open-set.ts'
 export { OpenSetSweep, type OpenSetSweepOptions, type SweepPoint } from './evaluation/open-set-sweep.ts'
 export {
