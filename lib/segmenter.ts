@@ -143,6 +143,7 @@ export class Segmenter {
     try {
       const { mismatched } = options
       const report = await loadWeights(model, file, { strict: false, mismatched })
+      checkClassOrder(options.weights as string, metadata.classes, settings.checkpoint?.classes, report)
       const hybrid = loadedHead(report) && (settings.checkpoint?.hybrid ?? true)
       const known = { ...metadata, hybrid, training: settings.checkpoint?.training }
       return new Segmenter(model, known, checkPrecision(options.precision), report)
@@ -395,6 +396,23 @@ function damagedModule(error: unknown, path: string): unknown {
     hint: 'Copy or save it again.',
     cause: error,
   })
+}
+
+/** Refuses a checkpoint's class logits under names that it has in another order: every label would be another class. */
+function checkClassOrder(
+  path: string,
+  classes: readonly string[],
+  stored: readonly string[] | undefined,
+  { mismatched }: WeightsReport,
+): void {
+  if (stored === undefined || mismatched.length > 0 || stored.length !== classes.length) return
+  const moved = classes.find((name, label) => stored.includes(name) && stored.indexOf(name) !== label)
+  if (moved === undefined) return
+  throw new DenseHybridError(
+    'ARCHITECTURE_MISMATCH',
+    `${path} has the class ${moved} at ${stored.indexOf(moved)}, and classes names it at ${classes.indexOf(moved)}.`,
+    { hint: `Give the classes in the order of the checkpoint: ${stored.join(', ')}.` },
+  )
 }
 
 /** Did all tensors of the d_out head come from the file? */

@@ -3,10 +3,10 @@ import { withCancel } from '../binding/cancel.ts'
 import { insideOf, type Segmenter } from '../segmenter.ts'
 import type { ResolvedScorerOptions } from './scorer-options.ts'
 
-/**
- * A hash of everything that the results depend on beside the image: options, model and its weights. Of the weights only
- * the two heads are read, a few kilobytes that change with every training step.
- */
+/** Tensors that are read at a time, so that large models are not held twice. */
+const AT_ONCE = 64
+
+/** A hash of everything that the results depend on beside the image: options, model and all of its weights. */
 export async function settingsHash(segmenter: Segmenter, options: ResolvedScorerOptions): Promise<string> {
   const { model, metadata } = insideOf(segmenter)
   const { formats, scores, threshold, maxSide, overlayRange } = options
@@ -25,11 +25,14 @@ export async function settingsHash(segmenter: Segmenter, options: ResolvedScorer
     palette: segmenter.palette,
   }
   hash.update(JSON.stringify({ ...shown, precision: segmenter.precision, options: metadata.options }))
-  const heads = model.tensorNames().filter((name) => /^logits(_ood)?\./.test(name))
-  const tensors = await withCancel(undefined, () => model.tensors(heads))
-  for (const name of heads) {
-    const { data } = tensors[name]
-    hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  const names = model.tensorNames()
+  for (let at = 0; at < names.length; at += AT_ONCE) {
+    const some = names.slice(at, at + AT_ONCE)
+    const tensors = await withCancel(undefined, () => model.tensors(some))
+    for (const name of some) {
+      const { data } = tensors[name]
+      hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    }
   }
   return hash.digest('hex').slice(0, 16)
 }

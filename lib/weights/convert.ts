@@ -137,11 +137,13 @@ async function convertPlain(
   if (strip !== '' && !file.tensors.some(({ name }) => name.startsWith(strip))) {
     throw invalid('strip', `the beginning of names such as ${file.tensors[0]?.name ?? 'none'}`, strip)
   }
+  // What a file says about itself holds as long as its tensors keep their names.
+  const metadata = strip === '' && prefix === '' ? { ...file.metadata } : {}
   const values = await file.read([...renamed.keys()])
   const tensors = new Map<string, Tensor<TypedArray>>()
   for (const [from, to] of renamed) tensors.set(to, values.get(from) as Tensor<TypedArray>)
   if (format === 'pth') await writePth(output, tensors)
-  else await withCancel(signal, () => native.writeSafetensors(output, Object.fromEntries(tensors), {}))
+  else await withCancel(signal, () => native.writeSafetensors(output, Object.fromEntries(tensors), metadata))
   const written = await describe(output, format)
   const types = count(file.tensors.map(({ dtype }) => dtype))
   return { ...written, dtypes: types, widened: Object.keys(types).flatMap((type) => WIDENED[type] ?? []) }

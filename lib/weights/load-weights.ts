@@ -106,7 +106,7 @@ export async function loadWeights(
     // The weights of a file never come with its code: a model runs the code that it was made of.
     if (to === ARCHIVE && shapes[ARCHIVE] !== undefined) continue
     if (to === undefined) ignored.push(name)
-    else if (shapes[to] === undefined) unexpected.push(name)
+    else if (!Object.hasOwn(shapes, to)) unexpected.push(name)
     else if (taken.has(to)) throw twice(path, to, name, taken.get(to) as string)
     else if (sameShape(shape, shapes[to])) taken.set(to, name)
     else mismatched.push({ name: to, file: shape, model: shapes[to] })
@@ -142,7 +142,8 @@ export function namingFile(error: unknown, path: string): unknown {
 function checkFinite(path: string, name: string, { data }: Tensor<TypedArray>): void {
   if (!(data instanceof Float32Array || data instanceof Float64Array)) return
   let wrong = 0
-  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) wrong++
+  // As float32, which the model has: a double may be too large for it.
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(Math.fround(data[i]))) wrong++
   if (wrong === 0) return
   throw new DenseHybridError(
     'INVALID_FILE',

@@ -1,6 +1,8 @@
 import { expect } from 'chai'
 import { profileModel } from '../../lib/model-profile.ts'
 import { architectures } from '../../lib/runtime.ts'
+import { resolveScorerOptions } from '../../lib/scoring/scorer-options.ts'
+import { settingsHash } from '../../lib/scoring/settings.ts'
 import { insideOf, Segmenter } from '../../lib/segmenter.ts'
 import { tensor } from '../../lib/tensor.ts'
 import type { TrainerOptions } from '../../lib/training/options.ts'
@@ -125,5 +127,48 @@ describe('architectures', function () {
     }
     const refused = profileModel({ architecture: 'ladder-resnet18', batchSize: 1 })
     await rejection(refused, 'INVALID_ARGUMENT')
+  })
+})
+
+describe('weights that would mislead', function () {
+  this.timeout(60_000)
+  before(function () {
+    needAddon(this)
+  })
+
+  it('results of another model are never taken for those of this one', async () => {
+    const options = resolveScorerOptions({ out: 'unused', formats: ['png16'] }, undefined)
+    const create = (seed: number) =>
+      Segmenter.create({
+        architecture: 'deeplabv3plus-resnet18',
+        classes: 3,
+        seed,
+        options: { outputStride: 32 },
+      })
+    const [one, same, other] = [await create(1), await create(1), await create(1)]
+    const trainer = new Trainer(other, { objective: 'closed-set', learningRate: 1e-3 })
+    await trainer.step(batch)
+    trainer.dispose()
+    const [a, b, c] = [
+      await settingsHash(one, options),
+      await settingsHash(same, options),
+      await settingsHash(other, options),
+    ]
+    expect(b).to.equal(a)
+    expect(c).to.not.equal(a)
+    for (const model of [one, same, other]) model.dispose()
+  })
+
+  it('a checkpoint keeps the order of its classes', async () => {
+    const folder = await tempFolder()
+    const path = `${folder.path}/model.safetensors`
+    const tiny = { architecture: 'ladder-densenet-tiny' }
+    const model = await Segmenter.create({ ...tiny, classes: ['road', 'car', 'sky'] })
+    await model.save(path)
+    model.dispose()
+    const permuted = Segmenter.create({ ...tiny, classes: ['sky', 'road', 'car'], weights: path })
+    expect((await rejection(permuted, 'ARCHITECTURE_MISMATCH')).hint).to.include('road, car, sky')
+    ;(await Segmenter.create({ ...tiny, classes: ['road', 'auto', 'sky'], weights: path })).dispose()
+    await folder.remove()
   })
 })

@@ -124,6 +124,7 @@ Value* find_call(Graph& graph, const std::string& path, std::set<std::string>& c
 }  // namespace
 
 ScriptedModule::ScriptedModule(torch::jit::Module module, const std::string& origin) : module_(std::move(module)) {
+  module_.train(false);  // all of it: submodules may have been saved in another mode
   collect_slots();
   if (slots_.empty()) throw Error("INVALID_FILE", origin + " has no weights: was it frozen? Save it before torch.jit.freeze.");
   for (const torch::jit::Module& part : module_.modules()) {

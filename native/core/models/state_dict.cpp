@@ -33,6 +33,10 @@ StateDict::StateDict(uint64_t seed, at::Device device, at::MemoryFormat format)
     : generator_(at::detail::createCPUGenerator(seed)), device_(device), format_(format) {}
 
 void StateDict::add(const std::string& name, at::Tensor tensor, bool trainable) {
+  if (index_.count(name) > 0) {
+    throw Error("INVALID_ARGUMENT", "Two tensors of the model are called " + name + ".",
+                "An imported module must not use the names logits_ood.* and torchscript.archive: rename them there.");
+  }
   if (device_ != at::kCPU) tensor = tensor.to(device_);
   if (trainable) tensor.requires_grad_(true);
   index_.emplace(name, entries_.size());
