@@ -16,6 +16,7 @@ export { type StreetHazardsFold, streetHazardsFold } from './data/catalogue/stre
 export { type CheckOptions, checkDataset, type DatasetCheck } from './data/check.ts'
 export { type Dataset, IGNORE_LABEL, type ItemSource, type Sample, UNKNOWN_LABEL } from './data/dataset.ts'
 export { readImage, readLabelMap, writeImage, writeLabelMap } from './data/decode.ts'
+export { listDatasets, type SchemeDescription } from './data/describe-schemes.ts'
 export { type DatasetHash, hashDataset } from './data/hash.ts'
 export { holdOut } from './data/hold-out.ts'
 export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } from './data/loader.ts'

@@ -2,28 +2,12 @@
 import { DenseHybridError } from '../errors.ts'
 import { nearest } from '../validate.ts'
 import type { Command } from './command.ts'
+import { COMMANDS } from './commands.ts'
 import { commandHelp, mainHelp } from './help.ts'
 import { COMMON_FLAGS, formatConfig, parseCommandLine } from './options.ts'
 import { Ui } from './ui.ts'
 import { EXIT, UsageError } from './usage-error.ts'
 import { packageVersion } from './version.ts'
-
-/** Commands in the order of the help; each is read from disk only when it runs, or for the list. */
-const COMMANDS: Record<string, () => Promise<Command>> = {
-  doctor: async () => (await import('./commands/doctor.ts')).command,
-  build: async () => (await import('./commands/build.ts')).command,
-  demo: async () => (await import('./commands/demo.ts')).command,
-  train: async () => (await import('./commands/train.ts')).command,
-  finetune: async () => (await import('./commands/finetune.ts')).command,
-  'train-flow': async () => (await import('./commands/train-flow.ts')).command,
-  score: async () => (await import('./commands/score.ts')).command,
-  calibrate: async () => (await import('./commands/calibrate.ts')).command,
-  evaluate: async () => (await import('./commands/evaluate.ts')).command,
-  data: async () => (await import('./commands/data.ts')).command,
-  convert: async () => (await import('./commands/convert.ts')).command,
-  models: async () => (await import('./commands/models.ts')).command,
-  bench: async () => (await import('./commands/bench.ts')).command,
-}
 
 process.exitCode = await main(process.argv.slice(2))
 

@@ -19,6 +19,7 @@ import {
   words,
 } from './flags.ts'
 import { savedConfig } from './options.ts'
+import { makeSampler, samplingFlag } from './sampling.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Flags that closed-set training and fine-tuning share. */
@@ -34,6 +35,7 @@ export const TRAINING_FLAGS = {
   crop: size({ default: [256, 256] }),
   scale: pair(0.01, { default: [0.5, 2], placeholder: 'A,B' }),
   flip: number(0, 1, { default: 0.5, placeholder: 'P' }),
+  sampling: samplingFlag(),
   schedule: choice(['cosine-epoch', 'cosine-step', 'constant'], {
     default: 'cosine-epoch',
     placeholder: 'NAME',
@@ -48,10 +50,9 @@ export const TRAINING_FLAGS = {
   logEvery: integer(1, 1e9, { default: 10 }),
 } satisfies Flags
 
-/** Help of {@link TRAINING_FLAGS}: data and folder. */
+/** Help of {@link TRAINING_FLAGS}: data and folder, but for `out`. */
 export const RUN_HELP: readonly HelpRow[] = [
-  ['data', 'data set, see data --help; repeat to join'],
-  ['val,out', 'data for mIoU after every epoch; folder of the run'],
+  ['data,val', 'data sets; repeat --data to join. For mIoU'],
   ['resume,overwrite', 'go on with the run in --out, or replace it'],
 ]
 
@@ -59,6 +60,7 @@ export const RUN_HELP: readonly HelpRow[] = [
 export const OPTIMISER_HELP: readonly HelpRow[] = [
   ['batch,crop', 'images a step ({batch}), training crop ({crop})'],
   ['scale,flip', 'random scale ({scale}) and mirroring ({flip})'],
+  ['sampling', 'shuffle, class-uniform:SHARE or mix:A,B ({sampling})'],
   ['lr,minLr', 'learning rate, first and last ({lr}, {minLr})'],
   ['schedule', 'cosine-epoch (paper), cosine-step or constant'],
   ['clipNorm', 'largest norm of the gradient; 0 = any ({clipNorm})'],
@@ -68,6 +70,9 @@ export const OPTIMISER_HELP: readonly HelpRow[] = [
   ['device,threads', 'cpu, cuda or cuda:1 ({device}); CPU threads (all)'],
   ['seed,logEvery', 'random seed ({seed}); steps per line of log ({logEvery})'],
 ]
+
+/** Decoded training images that are kept in memory, in bytes: small data sets are read from disk once. */
+const CACHE = 2 ** 30
 
 /** Flags that a resumed run may be given anew. */
 const CHANGEABLE: readonly string[] = ['epochs', 'steps', 'val', 'out', 'device', 'threads', 'log-every']
@@ -97,7 +102,10 @@ export async function runTraining(
   { ui, signal }: CommandContext,
 ): Promise<undefined> {
   const { RUN_FILES, trainInFolder } = await import('../training/training-run.ts')
-  const { dataset, data, validation, negatives, negativesSpec } = command
+  const { cached } = await import('../data/cached.ts')
+  const { data, validation, negatives, negativesSpec } = command
+  const dataset = cached(command.dataset, CACHE)
+  const sampler = await makeSampler(dataset, data, options.sampling, { ui, signal })
   let progress: ReturnType<typeof ui.progress> | undefined
   let measured = ''
   let started = false
@@ -115,6 +123,7 @@ export async function runTraining(
       crop: options.crop,
       scale: options.scale,
       flip: options.flip,
+      ...(sampler && { sampler }),
       seed: options.seed,
     },
     trainer: command.trainer,

@@ -1,8 +1,10 @@
+import { parse } from 'node:path'
 import { DenseHybridError, throwIfAborted } from '../errors.ts'
 import { checkOptionNames } from '../validate.ts'
 import { checkSample } from './batch.ts'
 import { createLimiter, withAbort } from './concurrency.ts'
 import { type Dataset, IGNORE_LABEL, type Sample, UNKNOWN_LABEL } from './dataset.ts'
+import { UnlistedLabelError } from './datasets/label-table.ts'
 
 /** Items read at the same time. */
 const CONCURRENCY = 4
@@ -21,6 +23,14 @@ export interface DatasetCheck {
   imageHistogram: Record<string, number>
   /** The images with the fewest and the most pixels, and the number of different sizes. Absent where none can be read. */
   sizes?: { min: ImageSize; max: ImageSize; distinct: number }
+  /** The number of items that the publishers state, where it is known. */
+  officialLength?: number
+  /** Images that hold a label value that the data set's table does not list, by that value: the first of each image. */
+  unlistedLabels: Record<string, number>
+  /** File names, without folder and extension, that more than one image has; an example with its paths. */
+  duplicateStems: { count: number; example?: { stem: string; images: string[] } }
+  /** Images with labels, but without a pixel of anything unknown; per-image measures leave them out. */
+  withoutUnknown: number
   /** Number of items that cannot be read. */
   unreadable: number
   /** The one of them with the smallest index. `files` is absent for generated data. */
@@ -80,6 +90,7 @@ class Findings {
   readonly #indicesById = new Map<string, number[]>()
   readonly #allIgnored: number[] = []
   readonly #unreadable = new Map<number, Error>()
+  #withoutUnknown = 0
 
   constructor(dataset: Dataset) {
     this.#dataset = dataset
@@ -98,6 +109,7 @@ class Findings {
     if (sameId === undefined) this.#indicesById.set(sample.id, [index])
     else sameId.push(index)
     if (counts[IGNORE_LABEL] === sample.labels.data.length) this.#allIgnored.push(index)
+    else if (counts[UNKNOWN_LABEL] === 0) this.#withoutUnknown++
   }
 
   addUnreadable(index: number, error: Error): void {
@@ -119,6 +131,10 @@ class Findings {
       labelHistogram: byName(this.#pixels),
       imageHistogram: byName(this.#images),
       ...(bySize.length > 0 && { sizes: { min: bySize[0], max: bySize.at(-1)!, distinct: bySize.length } }),
+      ...(this.#dataset.officialLength !== undefined && { officialLength: this.#dataset.officialLength }),
+      unlistedLabels: this.#unlistedLabels(),
+      duplicateStems: duplicateStems(this.#dataset),
+      withoutUnknown: this.#withoutUnknown,
       unreadable: this.#unreadable.size,
       ...(this.#unreadable.size > 0 && { firstUnreadable: this.#firstUnreadable() }),
       warnings: this.#warnings(names),
@@ -138,12 +154,24 @@ class Findings {
     return { index, ...(files && { files }), message: this.#unreadable.get(index)!.message }
   }
 
+  #unlistedLabels(): Record<string, number> {
+    const counts = new Map<number, number>()
+    for (const error of this.#unreadable.values()) {
+      if (error instanceof UnlistedLabelError) counts.set(error.value, (counts.get(error.value) ?? 0) + 1)
+    }
+    return Object.fromEntries([...counts].sort(([a], [b]) => a - b))
+  }
+
   #warnings(names: ReadonlyMap<number, string>): string[] {
-    const { classes, length } = this.#dataset
+    const { classes, length, officialLength } = this.#dataset
     const readable = length - this.#unreadable.size
     if (length === 0) return ['The data set is empty.']
-    if (readable === 0) return []
     const warnings: string[] = []
+    if (officialLength !== undefined && length !== officialLength) {
+      const reason = length < officialLength ? 'was it downloaded in part?' : 'are there other files?'
+      warnings.push(`${length} images, but its publishers state ${officialLength}: ${reason}`)
+    }
+    if (readable === 0) return warnings
     const labelled = this.#allIgnored.length < readable
     if (!labelled) warnings.push('No image has a labelled pixel.')
     else if (this.#allIgnored.length > 0) {
@@ -171,6 +199,21 @@ class Findings {
     for (const [id, indices] of this.#indicesById) if (indices.includes(index)) return id
     return `item ${index}`
   }
+}
+
+function duplicateStems({ length, files }: Dataset): DatasetCheck['duplicateStems'] {
+  const byStem = new Map<string, string[]>()
+  for (let index = 0; files !== undefined && index < length; index++) {
+    const { image } = files(index)
+    const stem = parse(image).name
+    const same = byStem.get(stem)
+    if (same === undefined) byStem.set(stem, [image])
+    else if (!same.includes(image)) same.push(image)
+  }
+  const repeated = [...byStem].filter(([, images]) => images.length > 1)
+  if (repeated.length === 0) return { count: 0 }
+  const [[stem, images]] = repeated
+  return { count: repeated.length, example: { stem, images: images.slice(0, 3) } }
 }
 
 /** "a, b and c", or the first ten of a long list. */

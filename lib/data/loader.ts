@@ -199,11 +199,10 @@ export class DataLoader {
     const { crop, scale, seed } = this.#options
     const rng = random(seed, AUGMENT, epoch, position)
     const flipped = rng.uniform() < this.#options.flip
-    let sample = checkSample(`item ${item} of ${this.#dataset.name}`, await this.#dataset.item(item))
+    const sample = checkSample(`item ${item} of ${this.#dataset.name}`, await this.#dataset.item(item))
     throwIfAborted(signal)
-    if (crop !== undefined)
-      sample = await scaleJitterCrop(sample, { size: crop, scale, ...(focus && { focus }) }, rng)
-    return flipped ? flip(sample) : sample
+    if (crop === undefined) return flipped ? flip(sample) : sample
+    return scaleJitterCrop(sample, { size: crop, scale, mirror: flipped, ...(focus && { focus }) }, rng)
   }
 }
 

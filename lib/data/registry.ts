@@ -7,18 +7,19 @@ import { anomalyMasks } from './datasets/anomaly-masks.ts'
 import { camvid } from './datasets/camvid.ts'
 import { folder } from './datasets/folder.ts'
 import { holdOut } from './hold-out.ts'
+import { listedItems } from './listed-items.ts'
 import { negativeSchemes } from './negative-schemes.ts'
 import { resized } from './resized.ts'
 import { scenes } from './scenes/index.ts'
 import { parseSpec, type Spec, specError } from './spec.ts'
-import { integerValue, listValue, oneOfValue, sizeValue } from './spec-values.ts'
+import { integerValue, listValue, oneOfValue, sizeValue, stringValue } from './spec-values.ts'
 import { firstItems } from './subset.ts'
 
 /** The data sets that come with the package. */
 export const datasets = { folder, camvid, anomalyMasks, scenes }
 
 /** Keys that specs of all data sets take. */
-const COMMON_KEYS = ['limit', 'hold-out', 'held-out', 'size']
+const COMMON_KEYS = ['ids', 'limit', 'hold-out', 'held-out', 'size']
 
 /**
  * Opens a data set from `scheme:path?key=value&…`:
@@ -29,8 +30,9 @@ const COMMON_KEYS = ['limit', 'hold-out', 'held-out', 'size']
  *   mask-suffix, name
  * - `scenes:test?seed=1&length=60` and width, height, anomalies (true or false)
  *
- * All take `limit=N` (the first N items), `hold-out=Car,Bicyclist` with `held-out=ignore|unknown` (default ignore), and
- * `size=640x360`, applied in this order. In values %XX stands for a byte, such as %26 for &.
+ * All take `ids=FILE` (the items whose ids stand in a text file), `limit=N` (the first N items),
+ * `hold-out=Car,Bicyclist` with `held-out=ignore|unknown` (default ignore), and `size=640x360`, applied in this order. In
+ * values %XX stands for a byte, such as %26 for &. Published data sets: `densehybrid data list`.
  *
  * @throws DenseHybridError `INVALID_CONFIG` for a wrong spec, with the nearest known word; the errors of the data set
  */
@@ -38,6 +40,8 @@ export async function openDataset(spec: string, options: { signal?: AbortSignal 
   return open(spec, datasetSchemes, COMMON_KEYS, async (parsed, scheme) => {
     const change = commonOptions(parsed)
     let dataset = await scheme.open(parsed, options.signal)
+    if (change.ids !== undefined)
+      dataset = await listedItems(dataset, change.ids, options.signal && { signal: options.signal })
     if (change.limit !== undefined) dataset = firstItems(dataset, change.limit)
     if (change.heldOut !== undefined)
       dataset = holdOut(dataset, change.heldOut.names, { as: change.heldOut.as })
@@ -51,6 +55,8 @@ export async function openDataset(spec: string, options: { signal?: AbortSignal 
  * - `folder:DIR?images=images&labels=masks&instances=instances&mapping=classes.json&skip=person,car&half=a` with mode
  *   (of rectangle, segments, instance), area (`0.01-0.15`), min-area, crop-size, rectangle-probability, limit and the
  *   other keys of folder data sets; unlisted is "ignore" by default, as such data is often labelled in part
+ * - `ade20k:DIR?skip=person,car` and `coco-stuff:DIR?skip=person,car,bus` with split (default train), view, name, mode, half,
+ *   area, min-area, crop-size, rectangle-probability and limit
  * - `scenes:?seed=1` and length, width, height, area
  *
  * @throws DenseHybridError `INVALID_CONFIG` for a wrong spec, with the nearest known word; the errors of the data set
@@ -63,6 +69,7 @@ export async function openNegatives(
 }
 
 interface CommonOptions {
+  ids?: string
   limit?: number
   heldOut?: { names: string[]; as: 'ignore' | 'unknown' }
   size?: { width: number; height: number }
@@ -79,6 +86,7 @@ function commonOptions(spec: Spec): CommonOptions {
     )
   }
   return {
+    ids: stringValue(spec, 'ids'),
     limit: integerValue(spec, 'limit', 1),
     heldOut: names && { names, as: as ?? 'ignore' },
     size: sizeValue(spec, 'size'),

@@ -1,4 +1,4 @@
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import { type Tensor, type TypedArray, tensor } from '../tensor.ts'
 
 /** A rectangle of whole pixels. */
@@ -38,16 +38,25 @@ export async function resampleImage(
   width: number,
 ): Promise<Tensor<Uint8Array>> {
   if (region.height === height && region.width === width) return cropTensor(image, region)
+  const resized = resizing(image, region, height, width)
+  const buffer = await (image.shape[2] === 3 ? resized : resized.toColourspace('b-w')).raw().toBuffer()
+  return tensor(bytesOf(buffer), [height, width, ...image.shape.slice(2)])
+}
+
+/** The work of {@link resampleImage}, not begun yet, so that more can be done in the same go off the event loop. */
+export function resizing(image: Tensor<Uint8Array>, region: Region, height: number, width: number): Sharp {
   const channels = (image.shape[2] ?? 1) as 1 | 3
-  const resized = sharp(image.data, {
+  return sharp(image.data, {
     raw: { width: image.shape[1], height: image.shape[0], channels },
     limitInputPixels: false,
   })
     .extract({ top: region.top, left: region.left, width: region.width, height: region.height })
     .resize(width, height, { fit: 'fill', kernel: 'linear' })
-  const buffer = await (channels === 1 ? resized.toColourspace('b-w') : resized).raw().toBuffer()
-  const data = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
-  return tensor(data, [height, width, ...image.shape.slice(2)])
+}
+
+/** The same memory as a plain Uint8Array, whose `slice` copies. */
+export function bytesOf(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
 }
 
 /**
@@ -100,6 +109,9 @@ function zerosLike<T extends TypedArray>(data: T, length: number): T {
   return new (arrayType as new (length: number) => T)(length)
 }
 
-function nearestIndices(start: number, length: number, count: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, j) => start + Math.floor(((j + 0.5) * length) / count))
+/** The source pixel start + ⌊(j + ½)·length/count⌋ of every output pixel j < count of one axis. */
+export function nearestIndices(start: number, length: number, count: number): Int32Array {
+  const indices = new Int32Array(count)
+  for (let j = 0; j < count; j++) indices[j] = start + Math.floor(((j + 0.5) * length) / count)
+  return indices
 }

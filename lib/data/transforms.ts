@@ -1,8 +1,9 @@
 import type { Random } from '../random.ts'
-import { type Tensor, tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import { checkInteger, checkNumber, invalid } from '../validate.ts'
 import { IGNORE_LABEL, type Sample } from './dataset.ts'
-import { type Region, resampleImage, resampleLabels } from './resample.ts'
+import { mirrored, placeImage, placeLabels } from './place.ts'
+import type { Region } from './resample.ts'
 
 /** What part of a picture a crop shows, and where: `source` is resized to height × width and placed at (top, left). */
 export interface CropWindow {
@@ -21,6 +22,8 @@ export interface ScaleJitterCropOptions {
   readonly scale?: readonly [number, number]
   /** A point of the picture that the crop must show, as shares of height and width in [0, 1). Default: none. */
   readonly focus?: readonly [y: number, x: number]
+  /** Mirror the crop left to right, as {@link flip} would. Default false. */
+  readonly mirror?: boolean
 }
 
 /** The range of scale factors of training crops. */
@@ -57,16 +60,7 @@ export async function scaleJitterCrop(
   const [low, high] = checkRange('scale', options.scale ?? DEFAULT_SCALE, 64)
   const factor = low + (high - low) * rng.uniform()
   const window = drawWindow(sample.image.shape[0], sample.image.shape[1], size, factor, rng, options.focus)
-  const cropped = await cropSample(sample, window)
-  if (window.height === size[0] && window.width === size[1]) return cropped
-  const pad = (map: Tensor<Uint8Array>, fill: readonly number[]) =>
-    placed(map, size, window.top, window.left, fill)
-  return {
-    ...cropped,
-    image: pad(cropped.image, meanColour(sample.image)),
-    labels: pad(cropped.labels, [IGNORE_LABEL]),
-    ...(cropped.instances && { instances: pad(cropped.instances, [0]) }),
-  }
+  return showWindow(sample, window, size, options.mirror ?? false)
 }
 
 /**
@@ -97,14 +91,24 @@ export function drawWindow(
   }
 }
 
-/** The part of a sample that `window` shows, resized, without padding. */
-export async function cropSample(sample: Sample, window: CropWindow): Promise<Sample> {
-  const { source, height, width } = window
+/** A crop of `size`: the part of the sample that `window` shows, resized, and mirrored together with its padding. */
+async function showWindow(
+  sample: Sample,
+  window: CropWindow,
+  size: readonly [number, number],
+  mirror: boolean,
+): Promise<Sample> {
+  const { source, height, width, top } = window
+  const isPadded = height !== size[0] || width !== size[1]
+  const left = mirror ? size[1] - window.left - width : window.left
+  const target = { size, top, left, height, width, mirror }
+  const labelCrop = (map: Tensor<Uint8Array>, fill: number) => placeLabels(map, source, target, fill)
+  const fill = isPadded ? meanColour(sample.image) : [0, 0, 0]
   return {
     ...sample,
-    image: await resampleImage(sample.image, source, height, width),
-    labels: resampleLabels(sample.labels, source, height, width),
-    ...(sample.instances && { instances: resampleLabels(sample.instances, source, height, width) }),
+    image: await placeImage(sample.image, source, target, fill),
+    labels: labelCrop(sample.labels, IGNORE_LABEL),
+    ...(sample.instances && { instances: labelCrop(sample.instances, 0) }),
   }
 }
 
@@ -132,59 +136,20 @@ function drawAxis(length: number, count: number, factor: number, rng: Random, fo
   return { start: 0, length, scaled, offset: rng.integer(0, count - scaled) }
 }
 
-function mirrored(map: Tensor<Uint8Array>): Tensor<Uint8Array> {
-  const [height, width, channels = 1] = map.shape
-  const data = Uint8Array.prototype.slice.call(map.data)
-  const stride = width * channels
-  for (let y = 0; y < height; y++) {
-    const row = data.subarray(y * stride, (y + 1) * stride)
-    row.reverse()
-    if (channels === 3) swapEnds(row)
-  }
-  return tensor(data, map.shape)
-}
-
-/** Exchanges first and last channel of every pixel: a reversed row has its pixels' channels in reverse, too. */
-function swapEnds(row: Uint8Array): void {
-  for (let i = 0; i < row.length; i += 3) {
-    const first = row[i]
-    row[i] = row[i + 2]
-    row[i + 2] = first
-  }
-}
-
-/** Copies `map` to (top, left) of a map of `size` that holds `fill` elsewhere. */
-function placed(
-  map: Tensor<Uint8Array>,
-  size: readonly [number, number],
-  top: number,
-  left: number,
-  fill: readonly number[],
-): Tensor<Uint8Array> {
-  const channels = fill.length
-  const data = new Uint8Array(size[0] * size[1] * channels)
-  if (channels === 1) data.fill(fill[0])
-  else for (let i = 0; i < data.length; i++) data[i] = fill[i % channels]
-  const rowLength = map.shape[1] * channels
-  for (let y = 0; y < map.shape[0]; y++) {
-    data.set(map.data.subarray(y * rowLength, (y + 1) * rowLength), ((top + y) * size[1] + left) * channels)
-  }
-  return tensor(data, [...size, ...map.shape.slice(2)])
-}
-
 /** Mean colour; pictures above 512² pixels are sampled on a regular grid, so that the event loop is not held up. */
 function meanColour(image: Tensor<Uint8Array>): readonly number[] {
+  const { data } = image
   const [height, width] = image.shape
   const step = Math.max(1, Math.ceil(Math.sqrt((height * width) / 512 ** 2)))
-  const sum = [0, 0, 0]
-  let count = 0
+  let [red, green, blue] = [0, 0, 0]
   for (let y = 0; y < height; y += step) {
-    for (let x = 0; x < width; x += step, count++) {
-      const i = (y * width + x) * 3
-      sum[0] += image.data[i]
-      sum[1] += image.data[i + 1]
-      sum[2] += image.data[i + 2]
+    const end = (y + 1) * width * 3
+    for (let i = y * width * 3; i < end; i += 3 * step) {
+      red += data[i]
+      green += data[i + 1]
+      blue += data[i + 2]
     }
   }
-  return sum.map((value) => Math.round(value / count))
+  const count = Math.ceil(height / step) * Math.ceil(width / step)
+  return [red, green, blue].map((value) => Math.round(value / count))
 }

@@ -1,12 +1,9 @@
 import type { Dataset } from '../data/dataset.ts'
 import { readImage } from '../data/decode.ts'
-import { throwIfAborted } from '../errors.ts'
 import type { DetectorResult, Evaluation } from '../evaluation/evaluation.ts'
-import { scoreRange } from '../report/colormap.ts'
+import { renderExamples } from '../report/examples.ts'
 import { type ReportPicture, type ReportTable, writeReport } from '../report/html.ts'
-import { renderOverlay } from '../report/overlay.ts'
 import type { Segmenter } from '../segmenter.ts'
-import { type Tensor, tensor } from '../tensor.ts'
 import type { DemoVariant } from './demo.ts'
 import type { DemoNegatives, DemoSettings } from './settings.ts'
 
@@ -49,7 +46,7 @@ export async function writeDemoReport(
   const several = results.length > 1
   const pictures: ReportPicture[] = []
   for (const one of results) {
-    const shown = await renderPictures(one.segmenter, test, Math.ceil(SHOWN / results.length), signal)
+    const shown = await renderExamples(one.segmenter, test, Math.ceil(SHOWN / results.length), signal)
     const suffix = several ? ` · ${NEGATIVES_TITLES[one.variant.negatives]}` : ''
     pictures.push(...shown.map(({ caption, image }) => ({ caption: `${caption}${suffix}`, image })))
   }
@@ -113,47 +110,4 @@ function detectorTable(closedSet: Evaluation, results: DemoReport['results']): R
       `Per cent, over all pixels of ${images} scenes. FPR by convention ${convention}. ` +
       `open-mIoU@${at}: each detector at the threshold that gives it a TPR of ${at} % on the validation scenes.`,
   }
-}
-
-async function renderPictures(
-  segmenter: Segmenter,
-  test: Dataset,
-  count: number,
-  signal?: AbortSignal,
-): Promise<ReportPicture[]> {
-  const { threshold = Number.POSITIVE_INFINITY, classes } = segmenter
-  const scenes = []
-  for (let index = 0; index < Math.min(count, test.length); index++) {
-    throwIfAborted(signal)
-    const sample = await test.item(index)
-    const size = sample.labels.shape
-    const { labels, scores } = await segmenter.segment(sample.image, { threshold: null, signal })
-    scenes.push({ sample, closed: tensor(labels.data, size), score: tensor(scores.hybrid.data, size) })
-  }
-  const range = scoreRange(scenes.map(({ score }) => score))
-  return scenes.map(({ sample, closed, score }) => ({
-    caption: sample.id,
-    image: renderOverlay({
-      image: sample.image,
-      closed,
-      open: rejected(closed, score, threshold, classes.length),
-      score,
-      scoreRange: range,
-      truth: sample.labels,
-      classes,
-    }),
-  }))
-}
-
-/** Closed-set labels with K where the score exceeds the threshold. */
-function rejected(
-  closed: Tensor<Uint8Array>,
-  score: Tensor,
-  threshold: number,
-  unknown: number,
-): Tensor<Uint8Array> {
-  return tensor(
-    closed.data.map((label, i) => (score.data[i] > threshold ? unknown : label)),
-    closed.shape,
-  )
 }

@@ -40,11 +40,10 @@ export const generatedPatchSizes: readonly number[] = Array.from({ length: 26 },
 
 /** The distinct labels of a map, ascending. */
 export function presentLabels(labels: Tensor<Uint8Array | Int32Array>): number[] {
+  const { data } = labels
   const present = new Set<number>()
-  let previous: number | undefined
-  for (const label of labels.data) {
-    if (label !== previous) present.add(label) // labels come in runs: this spares nearly all look-ups
-    previous = label
+  for (let i = 0; i < data.length; i++) {
+    if (i === 0 || data[i] !== data[i - 1]) present.add(data[i]) // labels come in runs: this spares nearly all look-ups
   }
   return [...present].sort((a, b) => a - b)
 }
@@ -85,7 +84,11 @@ export function drawSegments(
   const chosen = Array.from({ length: count }, () => draws.classId(options))
   const source = labels.data
   const data = new Uint8Array(source.length)
-  for (let i = 0; i < data.length; i++) data[i] = chosen.includes(source[i]) ? 1 : 0
+  let inside = 0
+  for (let i = 0; i < data.length; i++) {
+    if (i === 0 || source[i] !== source[i - 1]) inside = chosen.includes(source[i]) ? 1 : 0
+    data[i] = inside
+  }
   return tensor(data, labels.shape)
 }
 

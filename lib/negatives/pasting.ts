@@ -146,8 +146,9 @@ export async function pasteInto(
 
 /** Number of pixels of a mask that are not 0. */
 export function countPixels(mask: Tensor<Uint8Array>): number {
+  const { data } = mask
   let count = 0
-  for (const value of mask.data) if (value !== 0) count++
+  for (let i = 0; i < data.length; i++) if (data[i] !== 0) count++
   return count
 }
 
@@ -242,14 +243,16 @@ function paste(
   label: number,
 ): void {
   const [height, width, channels] = patch.shape
-  const stride = image.shape[1]
   for (let y = 0; y < height; y++) {
+    const from = y * width
+    const to = (top + y) * image.shape[1] + left
     for (let x = 0; x < width; x++) {
-      const from = y * width + x
-      if (mask !== null && mask.data[from] === 0) continue
-      const to = (top + y) * stride + left + x
-      labels.data[to] = label
-      for (let c = 0; c < channels; c++) image.data[to * channels + c] = patch.data[from * channels + c]
+      const start = x
+      while (x < width && (mask === null || mask.data[from + x] !== 0)) x++
+      if (x === start) continue
+      const run = patch.data.subarray((from + start) * channels, (from + x) * channels)
+      image.data.set(run, (to + start) * channels)
+      labels.data.fill(label, to + start, to + x)
     }
   }
 }

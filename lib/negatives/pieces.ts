@@ -5,6 +5,7 @@ import type { Random } from '../random.ts'
 import { type Tensor, tensor } from '../tensor.ts'
 import { CROWD } from './instance-index.ts'
 import { drawRectangle, drawSegments, maskDraws, presentLabels, rectangleSizes } from './mask.ts'
+import { countPixels } from './pasting.ts'
 import type { Negative, TargetSize } from './types.ts'
 
 /** Which pixels of a sample may be pasted. */
@@ -29,8 +30,9 @@ export function pasteablePixels(
   pasteable: Pasteable,
 ): Tensor<Uint8Array> {
   const source = labels.data
+  const allowed = pasteable.labels
   const data = new Uint8Array(source.length)
-  for (let i = 0; i < data.length; i++) data[i] = pasteable.labels[source[i]]
+  for (let i = 0; i < data.length; i++) data[i] = allowed[source[i]]
   const crowds = pasteable.restricted ? instances?.data : undefined
   if (crowds !== undefined) for (let i = 0; i < data.length; i++) if (crowds[i] === CROWD) data[i] = 0
   return tensor(data, labels.shape)
@@ -97,7 +99,7 @@ export async function pieceOfInstance(
   if (inner === undefined) return undefined
   const mask = cropTensor(pasted, inner)
   const region = { ...inner, top: outer.top + inner.top, left: outer.left + inner.left }
-  const area = mask.data.reduce((sum, value) => sum + value, 0)
+  const area = countPixels(mask)
   const wanted = Math.sqrt((share * target.height * target.width) / area)
   const scale = Math.min(wanted, target.height / region.height, target.width / region.width)
   const height = Math.max(1, Math.min(target.height, Math.round(region.height * scale)))
@@ -113,7 +115,7 @@ function rectangle(allowed: Tensor<Uint8Array>, rng: Random): Tensor<Uint8Array>
   let mostPixels = FEWEST_PIXELS - 1
   for (let i = 0; i < RECTANGLES_PER_CROP; i++) {
     const region = drawRectangle(height, width, maskDraws(rng))
-    const pixels = cropTensor(allowed, region).data.reduce((sum, value) => sum + value, 0)
+    const pixels = countPixels(cropTensor(allowed, region))
     if (pixels > mostPixels) {
       best = region
       mostPixels = pixels
@@ -143,8 +145,9 @@ function segments(
   )
   if (options.length === 0) return undefined
   const mask = drawSegments(labels, options, 2, maskDraws(rng))
+  const [pasted, may] = [mask.data, allowed.data]
   let pixels = 0
-  for (let i = 0; i < mask.data.length; i++) pixels += mask.data[i] &= allowed.data[i]
+  for (let i = 0; i < pasted.length; i++) pixels += pasted[i] &= may[i]
   return pixels < FEWEST_PIXELS ? undefined : mask
 }
 

@@ -1,4 +1,7 @@
+import { join } from 'node:path'
 import { expect } from 'chai'
+import sharp from 'sharp'
+import { datasetSchemes } from '../../lib/data/dataset-schemes.ts'
 import { colourPng, greyPng, type TempFolder, tempFolder } from '../support/image-files.ts'
 import { runCli } from './run-cli.ts'
 
@@ -60,5 +63,56 @@ describe('data check', () => {
     expect(stderr).to.match(
       /densehybrid: 1 of 3 images cannot be read\n {2}The first is item 2: .*images\/c\.png/,
     )
+  })
+})
+
+describe('data list', () => {
+  it('names every scheme of specs, and everything about one', async () => {
+    const all = await runCli(['data', 'list', '--json'])
+    const schemes = JSON.parse(all.stdout).map(({ scheme }: { scheme: string }) => scheme)
+    expect(schemes).to.have.members([...Object.keys(datasetSchemes)])
+    const table = (await runCli(['data', 'list'])).stdout
+    for (const scheme of schemes) expect(table).to.match(new RegExp(`^ ${scheme} `, 'm'))
+    const { stdout } = await runCli(['data', 'list', 'cityscapes'])
+    expect(stdout)
+      .to.match(/split=train +2975 images/)
+      .and.match(/https:\/\/www\.cityscapes-dataset\.com/)
+    expect(stdout).to.include('e.g. densehybrid data check "cityscapes:DIR?split=train"')
+  })
+
+  it('knows the nearest name', async () => {
+    const { code, stderr } = await runCli(['data', 'list', 'citscapes'])
+    expect(code).to.equal(2)
+    expect(stderr).to.include('Did you mean cityscapes?')
+    expect((await runCli(['data', 'lst'])).stderr).to.include('Did you mean list?')
+  })
+})
+
+describe('data preview', () => {
+  let folder: TempFolder
+  before(async () => {
+    folder = await tempFolder()
+  })
+  after(() => folder.remove())
+  const preview = (...args: string[]) =>
+    runCli(['data', 'preview', 'scenes:test?width=96&height=64', ...args], { cwd: folder.path })
+
+  it('writes images with their labels to a PNG, and keeps one that is there', async () => {
+    const { code, stdout, stderr } = await preview('--out', 'sheet.png', '--images', '4')
+    expect(code, stderr).to.equal(0)
+    expect(stdout).to.match(/^sheet\.png: 4 of 60 images/)
+    const { width, height } = await sharp(join(folder.path, 'sheet.png')).metadata()
+    expect(width).to.be.above(400)
+    expect(height).to.be.above(100)
+    const again = await preview('--out', 'sheet.png')
+    expect(again.code).to.equal(2)
+    expect(again.stderr).to.include('--overwrite')
+    expect((await preview('--out', 'sheet.png', '--overwrite', '--images', '1')).code).to.equal(0)
+  })
+
+  it('says what is missing or wrong', async () => {
+    expect((await preview()).stderr).to.include('needs --out FILE')
+    expect((await preview('--out', 'sheet.jpg')).stderr).to.include('ends in .png')
+    expect((await runCli(['data', 'preview'])).stderr).to.include('needs a SPEC')
   })
 })

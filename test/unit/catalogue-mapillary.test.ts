@@ -5,6 +5,7 @@ import { CITYSCAPES_CLASSES } from '../../lib/data/catalogue/cityscapes-classes.
 import { IGNORE_LABEL, UNKNOWN_LABEL } from '../../lib/data/dataset.ts'
 import { openDataset } from '../../lib/data/registry.ts'
 import { rejection, type TempFolder, tempFolder } from '../support/image-files.ts'
+import { writeCityscapes } from '../support/trees/cityscapes.ts'
 import {
   PEOPLE,
   vistasConfig,
@@ -100,6 +101,20 @@ describe('mapillary', () => {
       ['train', 'val', 'test', 'train,val'].map((split) => openDataset(`mapillary:${root}?split=${split}`)),
     )
     expect(lengths.map(({ officialLength }) => officialLength)).to.deep.equal([18000, 2000, 5000, 20000])
+  })
+
+  it('has the classes of Cityscapes, so that both can be joined, with people among them', async () => {
+    await folder.write(FIRST, await vistasLabelMap(VISTAS_LABELS.map((_, id) => id)))
+    const dataset = await openDataset(`mapillary:${root}?split=train&view=cityscapes`)
+    const { classes, palette } = await openDataset(`cityscapes:${await writeCityscapes(folder)}?split=train`)
+    expect(dataset.classes).to.deep.equal(classes)
+    expect(dataset.palette).to.deep.equal(palette)
+    const { labels } = await dataset.item(0)
+    const labelOf = (name: string) => labels.data[vistasId(name)]
+    expect(labelOf('human--person')).to.equal(11)
+    expect(labelOf('human--rider--bicyclist')).to.equal(12)
+    expect(labelOf('object--vehicle--bicycle')).to.equal(18)
+    expect(labelOf('animal--bird')).to.equal(IGNORE_LABEL)
   })
 
   for (const version of ['both', 'first'] as const) {

@@ -17,9 +17,22 @@ describe('checkDataset', () => {
       labelHistogram: { road: 5, car: 3, unknown: 1, ignore: 1 },
       imageHistogram: { road: 3, car: 2, unknown: 1, ignore: 1 },
       sizes: { min: { width: 2, height: 1 }, max: { width: 4, height: 1 }, distinct: 2 },
+      unlistedLabels: {},
+      duplicateStems: { count: 0 },
+      withoutUnknown: 2,
       unreadable: 0,
       warnings: [],
     })
+  })
+
+  it('compares with the number that the publishers state', async () => {
+    const dataset = memoryDataset(['road'], [rowSample('a', [0]), rowSample('b', [0])])
+    const warnings = async (officialLength: number) =>
+      (await checkDataset({ ...dataset, officialLength })).warnings
+    expect(await warnings(2)).to.deep.equal([])
+    expect((await warnings(3))[0]).to.match(/^2 images, but its publishers state 3: .*in part/)
+    expect((await warnings(1))[0]).to.include('other files')
+    expect((await checkDataset({ ...dataset, officialLength: 3 })).officialLength).to.equal(3)
   })
 
   it('counts what cannot be read and reports the first by index, though it is found last', async () => {
@@ -114,6 +127,27 @@ describe('checkDataset', () => {
       root = await tempFolder()
     })
     after(() => root.remove())
+
+    it('counts label values outside the table, and file names that occur twice', async () => {
+      const own = await tempFolder()
+      for (const [name, value] of [
+        ['a/1', 0],
+        ['b/1', 7],
+        ['b/2', 7],
+        ['b/3', 9],
+      ] as const) {
+        await own.write(`images/${name}.png`, await colourPng(2, 1))
+        await own.write(`labels/${name}.png`, await greyPng(2, 1, [0, value]))
+      }
+      const report = await checkDataset(await folder({ root: own.path, labels: 'labels', mapping: ['road'] }))
+      await own.remove()
+      expect(report.unlistedLabels).to.deep.equal({ 7: 2, 9: 1 })
+      expect(report.duplicateStems.count).to.equal(1)
+      expect(report.duplicateStems.example?.images.map((path) => path.slice(-7))).to.deep.equal([
+        'a/1.png',
+        'b/1.png',
+      ])
+    })
 
     it('names the damaged file among good ones', async () => {
       for (const name of ['a', 'b', 'c']) {

@@ -37,7 +37,7 @@ export const command = defineCommand({
     batchNormMomentum: number(0, 1, { default: 0.01 }),
   },
   help: [
-    ['model', 'closed-set checkpoint to start from'],
+    ['model,out', 'closed-set checkpoint; folder of the run'],
     ['negatives', 'real, synthetic, mixed, or the --real of real ones'],
     ['real,flow', 'where they come from: folder:… scenes:, a flow'],
     ['realProbability', 'S, share of real ones among mixed (0.5)'],

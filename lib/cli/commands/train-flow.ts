@@ -4,7 +4,8 @@ import { savedConfig } from '../options.ts'
 import { applyThreads, openJoined } from '../training.ts'
 import { UsageError } from '../usage-error.ts'
 
-const STEPS = 20_000
+/** Length of a run that names none. */
+export const STEPS = 20_000
 const ARCHITECTURE = 'denseflow'
 
 /** Decoded images that are kept in memory, in bytes: a step reads as many images as it has patches. */

@@ -35,6 +35,7 @@ export const command = defineCommand({
     batchNormMomentum: number(0, 1),
   },
   help: [
+    ['out', 'folder of the run'],
     ...RUN_HELP,
     ['holdOut', 'classes to leave out: their pixels are ignored'],
     ['architecture', 'network ({architecture})'],

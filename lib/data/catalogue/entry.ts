@@ -37,7 +37,7 @@ export interface CatalogueEntry {
   /** What the root folder holds, in one line. */
   readonly layout: string
   readonly splits: Readonly<Record<string, CatalogueSplit>>
-  /** The split of a spec without `split`; absent: it must be given. */
+  /** The split of a spec without `split`; absent: it must be given, and negatives come from the first split. */
   readonly defaultSplit?: string
   /** Ways to read the labels by name, each with one line on it; the first is the default. */
   readonly views: Readonly<Record<string, string>>

@@ -10,7 +10,7 @@ import { imagesWithUnknown } from './images-with-unknown.ts'
 import { checkLayout } from './layout.ts'
 import { findConfig, readVistasLabels, type VistasLabel } from './mapillary-config.ts'
 import { openSetTable } from './views.ts'
-import { vistasNp } from './vistas-np.ts'
+import { vistasAsCityscapes, vistasNp } from './vistas-np.ts'
 
 /** Folder of each split. */
 const FOLDERS: Readonly<Record<string, string>> = { train: 'training', val: 'validation', test: 'testing' }
@@ -39,18 +39,20 @@ export const mapillary: CatalogueEntry = {
   },
   views: {
     closed: 'the labels of config.json that are evaluated: 65; "Unlabeled" is ignored',
+    cityscapes: 'the 19 classes of Cityscapes; other labels are ignored',
     np: 'Vistas-NP: 17 classes of Cityscapes; person and rider are unknown',
   },
   open: (options) => (options.view === 'np' ? openNp(options) : openClosed(options)),
 }
 
-async function openClosed({ root, splits, name, signal }: CatalogueOptions): Promise<Dataset> {
+async function openClosed({ root, splits, view, name, signal }: CatalogueOptions): Promise<Dataset> {
   const config = await findConfig(root)
   await checkLayout('Mapillary Vistas', root, [
     basename(config),
     ...splits.map((split) => join(FOLDERS[split], 'images')),
   ])
-  const table = closedTable(config, await readVistasLabels(config, signal))
+  const labels = await readVistasLabels(config, signal)
+  const table = view === 'cityscapes' ? cityscapesTable(config, labels) : closedTable(config, labels)
   const entries: FileEntry[] = []
   for (const split of splits) entries.push(...(await readFolder(root, FOLDERS[split], split, signal)))
   const officialLength = splits.reduce((sum, split) => sum + CLOSED_IMAGES[split], 0)
@@ -117,6 +119,11 @@ function closedTable(config: string, labels: readonly VistasLabel[]): LabelTable
     ...makeLabelTable(config, names, entries, 'error'),
     palette: classes.map(({ colour }) => colour),
   }
+}
+
+function cityscapesTable(config: string, labels: readonly VistasLabel[]): LabelTable {
+  const { classes, meanings } = vistasAsCityscapes(config, labels)
+  return openSetTable(config, classes, meanings)
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -35,7 +35,9 @@ export async function readPairList(
       )
     }
     throwIfAborted(signal)
-    const [image, labels] = await Promise.all(paths.map((path) => locate(root, path, where)))
+    // One after the other: of two missing files, the image is always the one that is named.
+    const image = await locate(root, paths[0], where)
+    const labels = await locate(root, paths[1], where)
     const id = `${split}/${withoutExtension(basename(image))}`
     const before = lineOf.get(id)
     if (before !== undefined) {

@@ -13,16 +13,21 @@ export function catalogueScheme(entry: CatalogueEntry): Scheme<Dataset> {
   }
 }
 
-async function openEntry(
+/**
+ * Opens the data set of a spec.
+ *
+ * @param defaultSplit the split of a spec without `split`; absent: it must be given
+ */
+export async function openEntry(
   entry: CatalogueEntry,
   spec: Spec,
   signal: AbortSignal | undefined,
+  defaultSplit = entry.defaultSplit,
 ): Promise<Dataset> {
   if (spec.path === '')
     throw specError(spec.text, `the folder of ${entry.title} is missing`, `Write ${entry.scheme}:DIR`)
   const known = Object.keys(entry.splits)
-  const splits =
-    oneOfListValue(spec, 'split', known) ?? (entry.defaultSplit ? [entry.defaultSplit] : undefined)
+  const splits = oneOfListValue(spec, 'split', known) ?? (defaultSplit ? [defaultSplit] : undefined)
   if (splits === undefined) {
     throw specError(
       spec.text,

@@ -54,20 +54,40 @@ const VISTAS_OF: Readonly<Record<string, readonly string[]>> = {
  * @throws DenseHybridError INVALID_FILE where a label that the mapping needs is missing: its pixels would be ignored, and
  * people in them not noticed
  */
-export function vistasNp(
+export function vistasNp(file: string, labels: readonly VistasLabel[]): VistasMeanings {
+  return asCityscapes(file, labels, ANOMALIES)
+}
+
+/**
+ * The labels of Vistas as the 19 classes of Cityscapes, by the same list.
+ *
+ * @throws DenseHybridError INVALID_FILE as above
+ */
+export function vistasAsCityscapes(file: string, labels: readonly VistasLabel[]): VistasMeanings {
+  return asCityscapes(file, labels, [])
+}
+
+/** Classes in order, and what each value of a label file is. */
+interface VistasMeanings {
+  readonly classes: ColouredClass[]
+  readonly meanings: Map<number, Meaning>
+}
+
+function asCityscapes(
   file: string,
   labels: readonly VistasLabel[],
-): { classes: ColouredClass[]; meanings: Map<number, Meaning> } {
+  anomalies: readonly string[],
+): VistasMeanings {
   const idOf = new Map(labels.map(({ path }, id) => [path, id]))
   const meanings = new Map<number, Meaning>(labels.map((_, id) => [id, 'ignore']))
   const classes: ColouredClass[] = []
   for (const one of CITYSCAPES_CLASSES) {
-    const meaning: Meaning = ANOMALIES.includes(one.name) ? 'anomaly' : { known: classes.push(one) - 1 }
+    const meaning: Meaning = anomalies.includes(one.name) ? 'anomaly' : { known: classes.push(one) - 1 }
     for (const path of VISTAS_OF[one.name]) {
       const id = idOf.get(path)
       if (id === undefined) {
-        throw new DenseHybridError('INVALID_FILE', `${file} has no label ${path}, which Vistas-NP needs.`, {
-          hint: 'Vistas-NP is defined on version 1.2.',
+        throw new DenseHybridError('INVALID_FILE', `${file} has no label ${path}, which this view needs.`, {
+          hint: 'Vistas-NP and its list of classes are defined on version 1.2.',
         })
       }
       meanings.set(id, meaning)

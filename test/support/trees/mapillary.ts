@@ -39,19 +39,21 @@ const IMAGES: Readonly<Record<string, readonly number[]>> = {
  *
  * @param version '1.2': labels below `v1.2/labels` and `config.json`; 'both': the archive of 2.0, which holds 1.2, too;
  * 'first': labels below `labels`
+ * @param height of the images, which are wide enough for a column of every label
  */
 export async function writeVistas(
   folder: TempFolder,
   version: '1.2' | 'both' | 'first' = '1.2',
+  height = 8,
 ): Promise<string> {
   let seed = 0
   for (const [image, values] of Object.entries(IMAGES)) {
     const [split, name] = image.split('/')
     await folder.write(
       `vistas/${split}/images/${name}.jpg`,
-      await picture(seed++, 'jpeg', { width: 66, height: 8 }),
+      await picture(seed++, 'jpeg', { width: 66, height }),
     )
-    const labels = await vistasLabelMap(values)
+    const labels = await vistasLabelMap(values, height)
     await folder.write(`vistas/${split}/${version === 'first' ? '' : 'v1.2/'}labels/${name}.png`, labels)
     if (version === 'both')
       await folder.write(`vistas/${split}/v2.0/labels/${name}.png`, await stripes([123]))
@@ -77,8 +79,8 @@ export async function writeVistasNp(folder: TempFolder): Promise<string> {
 }
 
 /** A palette PNG in the colours of the labels, as in the release. */
-export async function vistasLabelMap(values: readonly number[]): Promise<Buffer> {
+export async function vistasLabelMap(values: readonly number[], height = 8): Promise<Buffer> {
   const colours = new Uint8Array(256 * 3)
   for (const [id, [, , colour]] of VISTAS_LABELS.entries()) colours.set(colour, 3 * id)
-  return palettePng(await stripes(values, { width: 66, height: 8 }), colours)
+  return palettePng(await stripes(values, { width: 66, height }), colours)
 }
