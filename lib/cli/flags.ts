@@ -239,23 +239,28 @@ export function size<const S extends Settings<[number, number]>>(
 
 /** `name=value` pairs; numbers and true/false are recognised. In a configuration file: a mapping. */
 export function assignments(placeholder: string): Flag<Record<string, string | number | boolean>> {
-  const value = z.union([z.string(), z.number(), z.boolean()])
+  return pairs(placeholder, scalar, z.union([z.string(), z.number(), z.boolean()]))
+}
+
+/** `name=text` pairs, each text as it was typed. In a configuration file: a mapping. */
+export function textAssignments(placeholder: string): Flag<Record<string, string>> {
+  return pairs(placeholder, (value) => value, z.string().min(1))
+}
+
+function pairs<T>(
+  placeholder: string,
+  read: (value: string) => unknown,
+  value: z.ZodType<T>,
+): Flag<Record<string, T>> {
   const schema = z.preprocess(
     (given) => {
       if (typeof given !== 'string') return given
       const at = given.indexOf('=')
-      return at < 1 ? given : { [given.slice(0, at)]: scalar(given.slice(at + 1)) }
+      return at < 1 ? given : { [given.slice(0, at)]: read(given.slice(at + 1)) }
     },
     z.record(z.string(), value),
   )
-  return {
-    placeholder,
-    expected: 'NAME=VALUE',
-    schema,
-    many: true,
-    required: false,
-    default: {},
-  }
+  return { placeholder, expected: placeholder, schema, many: true, required: false, default: {} }
 }
 
 /** The nearest valid word for a bad value, when there is one. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -162,6 +162,33 @@ describe('recipe', function () {
     expect(code).to.be.oneOf([1, 2])
     expect(stderr).to.match(/nowhere|limit|unknown key/)
     expect(existsSync(join(folder, 'bad/closed-set'))).to.equal(false)
+  })
+
+  it('--overwrite leaves no result of the run that it replaces, and nothing else is touched', async () => {
+    const first = await cli('mine.yaml', '--out', 'over', '--smoke')
+    expect(first.code, first.stderr).to.equal(0)
+    await writeFile(join(folder, 'over/notes.txt'), 'mine')
+    const failing = RECIPE.replace("'{threshold}/model", "'{closed-set}/no-such-model")
+    await writeFile(join(folder, 'failing.yaml'), failing)
+    const second = await cli('failing.yaml', '--out', 'over', '--smoke', '--overwrite')
+    expect(second.code).to.equal(1)
+    expect(second.stderr).to.match(/The stage test failed; --resume goes on there/)
+    for (const name of ['results.json', 'results.md', 'index.html', 'test/results.json'])
+      expect(existsSync(join(folder, 'over', name)), name).to.equal(false)
+    expect(await readFile(join(folder, 'over/notes.txt'), 'utf8')).to.equal('mine')
+    expect((await manifestOf('over')).stages.test.state).to.equal('failed')
+  })
+
+  it('never removes a folder outside of the run, whatever its manifest says', async () => {
+    const manifest = await manifestOf('run')
+    manifest.stages['../precious'] = manifest.stages.real
+    await mkdir(join(folder, 'precious'))
+    await mkdir(join(folder, 'hostile'))
+    await writeFile(join(folder, 'hostile/manifest.json'), JSON.stringify(manifest))
+    const { code, stderr } = await cli('mine.yaml', '--out', 'hostile', '--overwrite')
+    expect(code).to.equal(1)
+    expect(stderr).to.match(/manifest\.json is no manifest of a recipe: stages\.\.\.\/precious/)
+    expect(existsSync(join(folder, 'precious'))).to.equal(true)
   })
 
   it('lists what the package has, and prints one', async () => {

@@ -1,7 +1,9 @@
 import { expect } from 'chai'
 import { loadRecipe, parseRecipe, recipeNames } from '../../lib/cli/recipe/recipe.ts'
+import { gatherResults } from '../../lib/cli/recipe/results.ts'
 import { limitedSpec } from '../../lib/cli/recipe/smoke.ts'
-import { readyStages, shellLine } from '../../lib/cli/recipe/stages.ts'
+import { readyStages, recipeLine, shellLine } from '../../lib/cli/recipe/stages.ts'
+import { type TempFolder, tempFolder } from '../support/image-files.ts'
 
 const HEAD = 'title: t\nabout: a\ndata: { camvid: CamVid }\n'
 const TRAIN = '{ run: train, with: { data: "camvid:{camvid}?split=train", epochs: 3 } }'
@@ -46,6 +48,14 @@ describe('recipe files', () => {
     ],
     ['a stage named like data', '{ camvid: { run: train, with: {} } }', /the name is that of a data set/],
   ]
+  const nines = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name, i, all) => {
+    const inner = i === 0 ? '9' : `*${all[i - 1]}`
+    return `${name}: &${name} [${Array(9).fill(inner).join(', ')}]`
+  })
+  broken.push(
+    ['an alias of nothing', '{ a: *nowhere }', /nowhere/],
+    ['aliases that multiply', `{ a: { run: train, with: { ${nines.join(', ')} } } }`, /alias/],
+  )
   for (const [what, stages, message] of broken) {
     it(`refuse ${what}`, () => {
       expect(() => parse(stages))
@@ -93,9 +103,9 @@ describe('stages of a recipe', () => {
     const [stage] = await readyStages(recipe, {
       ...RUN,
       common: { seed: 5, 'no-such-flag': 1 },
-      overrides: { 'closed.epochs': 9 },
+      overrides: { 'closed.epochs': '9', 'closed.weights': '007', 'closed.resume': 'false' },
     })
-    expect(stage.values).to.include({ seed: 5, epochs: 9 })
+    expect(stage.values).to.include({ seed: 5, epochs: 9, weights: '007', resume: false })
   })
 
   it('say which stage a wrong flag is of', async () => {
@@ -105,9 +115,23 @@ describe('stages of a recipe', () => {
     )
     const recipe = parse(`{ closed: ${TRAIN} }`)
     for (const key of ['clsoed.epochs', 'epochs'])
-      expect((await rejected(readyStages(recipe, { ...RUN, overrides: { [key]: 1 } }))).message).to.match(
+      expect((await rejected(readyStages(recipe, { ...RUN, overrides: { [key]: '1' } }))).message).to.match(
         /--set/,
       )
+  })
+
+  it('refuse a word for a switch that is neither true nor false', async () => {
+    const error = await rejected(
+      readyStages(parse(`{ closed: ${TRAIN} }`), { ...RUN, overrides: { 'closed.resume': 'yes' } }),
+    )
+    expect(error.message).to.include('expected true or false for --set closed.resume but received "yes"')
+  })
+
+  it('can be typed again, whatever their paths', () => {
+    const run = { ...RUN, data: { camvid: "/it's/1e3" }, overrides: { 'closed.epochs': '9' }, smoke: true }
+    expect(recipeLine('mine.yaml', run)).to.equal(
+      "densehybrid recipe mine.yaml --data 'camvid=/it'\\''s/1e3' --set closed.epochs=9 --smoke --out DIR",
+    )
   })
 
   it('are small with smoke: two steps, few images, no fetched weights', async () => {
@@ -124,5 +148,36 @@ describe('stages of a recipe', () => {
     expect(limitedSpec('folder:/what?is')).to.equal('folder:/what?is&limit=8')
     expect(limitedSpec('scenes:test')).to.equal('scenes:test')
     expect(limitedSpec('synthetic')).to.equal('synthetic')
+  })
+})
+
+describe('results of a recipe', () => {
+  let folder: TempFolder
+  before(async () => {
+    folder = await tempFolder()
+  })
+  after(() => folder.remove())
+
+  it('join evaluations of one row, and lose none where two have the same column', async () => {
+    const results = (ap: number, closedMIoU?: number) =>
+      JSON.stringify({
+        tpr: 0.95,
+        convention: 'a',
+        detectors: [{ detector: 'hybrid', ap, auroc: 0.5, fpr: 0.25 }],
+        closedMIoU,
+      })
+    await folder.write('one/results.json', results(0.75))
+    await folder.write('two/results.json', results(0.5, 0.625))
+    const stage = (name: string) => ({
+      stage: { name, command: 'evaluate', flags: {}, row: 'real', table: 'T' },
+      folder: `${folder.path}/${name}`,
+    })
+    const [table, ...more] = await gatherResults([stage('one'), stage('two')] as never)
+    expect(more).to.deep.equal([])
+    expect(table).to.deep.equal({
+      title: 'T',
+      columns: ['AP', 'AUROC', 'FPR95 (a)', 'AP, two', 'closed mIoU'],
+      rows: [{ name: 'real: hybrid s_H', values: [0.75, 0.5, 0.25, 0.5, 0.625] }],
+    })
   })
 })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { nearest } from '../../validate.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
-import { assignments, integer, text, toggle, type Values } from '../flags.ts'
+import { integer, text, textAssignments, toggle, type Values } from '../flags.ts'
 import { namesIn } from '../recipe/placeholders.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import type { ReadyStage, RecipeRun } from '../recipe/stages.ts'
@@ -10,11 +10,11 @@ import { formatTable, percent } from '../ui.ts'
 import { UsageError } from '../usage-error.ts'
 
 const FLAGS = {
-  data: assignments('NAME=PATH'),
+  data: textAssignments('NAME=PATH'),
   out: text('DIR'),
   dryRun: toggle(),
   smoke: toggle(),
-  set: assignments('STAGE.FLAG=VALUE'),
+  set: textAssignments('STAGE.FLAG=VALUE'),
   print: toggle(),
   resume: toggle(),
   overwrite: toggle(),
@@ -87,9 +87,8 @@ async function listRecipes(options: Options, { ui }: CommandContext): Promise<un
 function checkRun(recipe: Recipe, options: Options): RecipeRun {
   const { resume, overwrite, dryRun, smoke, device, seed, threads } = options
   if (resume && overwrite) throw new UsageError('--resume and --overwrite exclude each other')
-  const data = Object.fromEntries(Object.entries(options.data).map(([key, dir]) => [key, String(dir)]))
   const names = Object.keys(recipe.data)
-  for (const key of Object.keys(data)) {
+  for (const key of Object.keys(options.data)) {
     if (names.includes(key)) continue
     const near = nearest(key, names)
     throw new UsageError(
@@ -99,7 +98,7 @@ function checkRun(recipe: Recipe, options: Options): RecipeRun {
   if (options.out === undefined && !dryRun) throw new UsageError('recipe needs --out DIR')
   return {
     out: options.out ?? join('runs', recipe.name),
-    data,
+    data: options.data,
     smoke,
     overrides: options.set,
     common: {
@@ -148,7 +147,7 @@ async function runRecipe(
   context: CommandContext,
   name: string,
 ): Promise<undefined> {
-  const { readyStages } = await import('../recipe/stages.ts')
+  const { readyStages, recipeLine } = await import('../recipe/stages.ts')
   const { runStages } = await import('../recipe/run.ts')
   const { StageData } = await import('../recipe/stage-data.ts')
   const { REPORT_FILES, writeRecipeReport } = await import('../recipe/report.ts')
@@ -165,7 +164,7 @@ async function runRecipe(
       mode: resume ? 'resume' : overwrite ? 'overwrite' : 'new',
       smoke,
       device,
-      repeat: repeatLine(name, run, options),
+      repeat: recipeLine(name, run),
       data: new StageData(signal),
       showResults: !json,
     },
@@ -188,19 +187,4 @@ async function runRecipe(
     `\n${join(run.out, REPORT_FILES.page)} shows the results, ${join(run.out, 'manifest.json')} how to repeat them.`,
   )
   return undefined
-}
-
-/** What to type to do the same again; in another folder. */
-function repeatLine(name: string, { data, overrides, common, smoke }: RecipeRun, { seed }: Options): string {
-  const parts = [
-    `densehybrid recipe ${name}`,
-    ...Object.entries(data).map(([key, dir]) => `--data '${key}=${dir}'`),
-    ...Object.entries(overrides).map(([key, value]) => `--set '${key}=${value}'`),
-    ...(smoke ? ['--smoke'] : []),
-    ...(common.device === undefined ? [] : [`--device ${common.device}`]),
-    ...(common.threads === undefined ? [] : [`--threads ${common.threads}`]),
-    ...(seed === undefined ? [] : [`--seed ${seed}`]),
-    '--out DIR',
-  ]
-  return parts.join(' ')
 }

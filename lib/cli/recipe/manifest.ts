@@ -7,6 +7,7 @@ import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
 import { fileError, readJson } from '../../data/read-bytes.ts'
 import { DenseHybridError } from '../../errors.ts'
+import { stageName } from './recipe.ts'
 
 /** The file of a run that says what was run, on what, with what. */
 export const MANIFEST_FILE = 'manifest.json'
@@ -45,7 +46,8 @@ const manifest = z.object({
       hashOf: z.enum(['files', 'ids']),
     }),
   ),
-  stages: z.record(z.string(), stageRecord),
+  // The names are those of folders in the run, and of no others.
+  stages: z.record(stageName, stageRecord),
 })
 
 /** What is kept of a run, so that it can be repeated and gone on with. */
@@ -69,7 +71,7 @@ export async function readManifest(dir: string): Promise<Manifest | undefined> {
   throw new DenseHybridError(
     'INVALID_FILE',
     `${path} is no manifest of a recipe: ${issue.path.join('.')}: ${issue.message}.`,
-    { hint: 'Choose another --out, or replace the run with --overwrite.' },
+    { hint: 'Choose another --out, or delete that file.' },
   )
 }
 

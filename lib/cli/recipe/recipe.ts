@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
-import { parseDocument } from 'yaml'
+import { type Document, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { packageRoot } from '../../binding/load.ts'
 import { fileError } from '../../data/read-bytes.ts'
@@ -49,16 +49,19 @@ export interface Recipe {
   readonly hash: string
 }
 
-const name = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'a name of lower-case letters, digits and -')
+/** Names a data set or a stage, and the stage's folder. */
+export const stageName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]*$/, 'a name of lower-case letters, digits and -')
 const value = z.union([z.string(), z.number(), z.boolean(), z.array(z.union([z.string(), z.number()]))])
 const flags = z.record(z.string(), value)
 const file = z.strictObject({
   title: z.string(),
   about: z.string(),
-  data: z.record(name, z.string()),
+  data: z.record(stageName, z.string()),
   smoke: flags.default({}),
   stages: z.record(
-    name,
+    stageName,
     z.strictObject({
       run: z.enum(STAGE_COMMANDS),
       input: z.string().optional(),
@@ -113,7 +116,7 @@ export function parseRecipe(text: string, path: string): Recipe {
   const document = parseDocument(text, { merge: true })
   const [broken] = document.errors
   if (broken !== undefined) throw wrong(path, broken.message.split('\n')[0])
-  const parsed = file.safeParse(document.toJS())
+  const parsed = file.safeParse(plain(document, path))
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     throw wrong(path, `${issue.path.join('.') || 'the file'}: ${issue.message}`)
@@ -143,6 +146,15 @@ export function parseRecipe(text: string, path: string): Recipe {
   const fault = checkPlaceholders(recipe)
   if (fault !== undefined) throw wrong(path, fault)
   return recipe
+}
+
+/** Aliases are resolved here, and may be missing or multiply without end. */
+function plain(document: Document.Parsed, path: string): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    throw wrong(path, (error as Error).message)
+  }
 }
 
 function wrong(path: string, reason: string): DenseHybridError {

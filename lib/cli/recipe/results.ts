@@ -24,10 +24,19 @@ export async function gatherResults(stages: readonly ReadyStage[]): Promise<Repo
     tables.set(title, rows)
     for (const [detector, values] of 'folds' in found ? foldValues(found) : detectorValues(found)) {
       const name = `${stage.row ?? stage.name}: ${DETECTOR_TITLES[detector]}`
-      rows.set(name, { ...rows.get(name), ...values })
+      rows.set(name, joined(rows.get(name) ?? {}, values, stage.name))
     }
   }
   return [...tables].map(([title, rows]) => tableOf(title, rows))
+}
+
+/** Several evaluations may fill one row. Where two of them have the same column, the later one's names its stage. */
+function joined(row: Values, values: Values, stage: string): Values {
+  const named = Object.entries(values).map(([column, value]) => {
+    const taken = Object.hasOwn(row, column) && row[column] !== value
+    return [taken ? `${column}, ${stage}` : column, value] as const
+  })
+  return { ...row, ...Object.fromEntries(named) }
 }
 
 function tableOf(title: string, rows: ReadonlyMap<string, Values>): ReportTable {

@@ -9,6 +9,7 @@ import { COMMON_FLAGS, parseCommandLine } from '../options.ts'
 import { clock, Ui } from '../ui.ts'
 import { describeOutputs, type Manifest, readManifest, type StageRecord, writeManifest } from './manifest.ts'
 import type { Recipe } from './recipe.ts'
+import { REPORT_FILES } from './report.ts'
 import { type DatasetRecord, datasetsOf, type StageData } from './stage-data.ts'
 import { type ReadyStage, shellLine } from './stages.ts'
 
@@ -121,9 +122,10 @@ async function valuesOf(ready: ReadyStage, begun: boolean): Promise<ReadyStage['
 /** The manifest of the run to go on with, or undefined for a new one. */
 async function prepare({ out, mode }: RunOptions): Promise<Manifest | undefined> {
   if (mode === 'overwrite') {
-    // Only what a recipe has written is removed.
+    // Only what a recipe has written is removed; the results go first, since they must not outlive their stages.
     const old = await readManifest(out)
-    for (const name of Object.keys(old?.stages ?? {}))
+    if (old === undefined) return undefined
+    for (const name of [...Object.values(REPORT_FILES), ...Object.keys(old.stages)])
       await rm(join(out, name), { recursive: true, force: true })
     return undefined
   }

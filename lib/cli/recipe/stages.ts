@@ -20,8 +20,8 @@ export interface RecipeRun {
   readonly data: Readonly<Record<string, string>>
   /** For every stage whose command has the flag, such as device and seed. */
   readonly common: Readonly<Record<string, StageValue>>
-  /** By `stage.flag`. */
-  readonly overrides: Readonly<Record<string, StageValue>>
+  /** By `stage.flag`, as typed. */
+  readonly overrides: Readonly<Record<string, string>>
   readonly smoke: boolean
 }
 
@@ -68,7 +68,10 @@ async function readyStage(
   const common = Object.entries(run.common).filter(([name]) => names.includes(name))
   const own = Object.entries(run.overrides)
     .filter(([name]) => name.startsWith(`${stage.name}.`))
-    .map(([name, value]) => [name.slice(stage.name.length + 1), value] as const)
+    .map(([key, value]) => {
+      const name = key.slice(stage.name.length + 1)
+      return [name, isSwitch(name, command) ? switched(key, value) : value] as const
+    })
   const flags: Record<string, StageValue> = {
     ...(run.smoke ? smokeFlags(stage, smoke) : stage.flags),
     ...Object.fromEntries(common),
@@ -102,7 +105,17 @@ function outputs({ command, flags }: Stage, folder: string, smoke: boolean): Rec
   }
 }
 
-function checkOverrides({ stages }: Recipe, overrides: Readonly<Record<string, StageValue>>): void {
+function isSwitch(name: string, { flags }: Command): boolean {
+  const found = Object.entries(flags).find(([flag]) => kebab(flag) === name)
+  return found !== undefined && found[1].placeholder === undefined
+}
+
+function switched(key: string, value: string): boolean {
+  if (value === 'true' || value === 'false') return value === 'true'
+  throw new UsageError(`expected true or false for --set ${key} but received "${value}"`)
+}
+
+function checkOverrides({ stages }: Recipe, overrides: RecipeRun['overrides']): void {
   const names = stages.map(({ name }) => name)
   for (const key of Object.keys(overrides)) {
     const [stage] = key.split('.', 1)
@@ -129,6 +142,22 @@ function toArguments(flags: Readonly<Record<string, StageValue>>, command: Comma
       ? value.flatMap((one) => [`--${name}`, String(one)])
       : [`--${name}`, value.join(',')]
   })
+}
+
+/** What to type to do the same again, in another folder. */
+export function recipeLine(name: string, { data, overrides, common, smoke }: RecipeRun): string {
+  const pairs = (flag: string, values: Readonly<Record<string, string>>) =>
+    Object.entries(values).flatMap(([key, value]) => [flag, `${key}=${value}`])
+  return shellLine([
+    'recipe',
+    name,
+    ...pairs('--data', data),
+    ...pairs('--set', overrides),
+    ...(smoke ? ['--smoke'] : []),
+    ...Object.entries(common).flatMap(([key, value]) => [`--${key}`, String(value)]),
+    '--out',
+    'DIR',
+  ])
 }
 
 /** A command as one would type it. */
