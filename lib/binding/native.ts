@@ -371,6 +371,14 @@ export interface NativeFlowTrainer {
   dispose(): void
 }
 
+/** Whole pixels. */
+export interface NativeBox {
+  top: number
+  left: number
+  height: number
+  width: number
+}
+
 export interface NativeAddon {
   info(): NativeInfo
   setThreads(threads: number): void
@@ -390,6 +398,15 @@ export interface NativeAddon {
     config: NativeModelConfig,
     source: { torchscript: string } | { checkpoint: string; prefix: string },
   ): Promise<{ model: NativeModel; report: NativeScriptedReport }>
+  /**
+   * A region of an image H×W×C (C = 1 or 3), resized, mirrored and written into `target`, which is of the same C: see
+   * native/core/ops/place_image.h. Neither may change until the promise settles. Beside other calls, on libuv's pool.
+   */
+  placeImage(
+    source: Tensor<Uint8Array>,
+    target: Tensor<Uint8Array>,
+    options: { from: NativeBox; to: NativeBox; mirror: boolean; fill: readonly number[] },
+  ): Promise<void>
   /** With a flow, `options.flow` is needed. */
   createTrainer(model: NativeModel, options: NativeTrainerOptions, flow?: NativeFlow): NativeTrainer
   /** The named configurations; seed 0, device 'cpu'. */

@@ -1,5 +1,5 @@
 import { type Tensor, tensor } from '../tensor.ts'
-import { bytesOf, cropTensor, nearestIndices, type Region, resizing } from './resample.ts'
+import { cropTensor, nearestIndices, type Region, resampleInto } from './resample.ts'
 
 /** Where a resized region goes: `height` × `width` pixels at (top, left) of a map of `size` [height, width]. */
 export interface Placement {
@@ -29,14 +29,7 @@ export async function placeImage(
     const cropped = cropTensor(image, region)
     return onColour(mirror ? mirrored(cropped) : cropped, placement, fill)
   }
-  const resized = resizing(image, region, height, width)
-  if (mirror) resized.flop()
-  if (height !== size[0] || width !== size[1]) {
-    const [r, g, b] = fill
-    const [bottom, right] = [size[0] - top - height, size[1] - left - width]
-    resized.extend({ top, left, bottom, right, background: { r, g, b } })
-  }
-  return tensor(bytesOf(await resized.raw().toBuffer()), [...size, 3])
+  return resampleInto(image, region, { size, to: { top, left, height, width }, mirror, fill })
 }
 
 /**

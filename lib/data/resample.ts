@@ -1,4 +1,4 @@
-import sharp, { type Sharp } from 'sharp'
+import { loadNative } from '../binding/load.ts'
 import { type Tensor, type TypedArray, tensor } from '../tensor.ts'
 
 /** A rectangle of whole pixels. */
@@ -28,8 +28,9 @@ export function cropTensor<T extends TypedArray>(source: Tensor<T>, region: Regi
 }
 
 /**
- * Resizes a region of an H×W or H×W×C image to `height` × `width`, linearly (averaging where it shrinks). Runs off the
- * event loop. Pixel centres: output j lies over source coordinate (j + ½)·width(region)/width − ½.
+ * Resizes a region of an H×W or H×W×C image (C = 1 or 3) to `height` × `width`, linearly (averaging where it shrinks).
+ * Runs off the event loop; the image must not change meanwhile. Pixel centres: output j lies over source coordinate
+ * (j + ½)·width(region)/width − ½.
  */
 export async function resampleImage(
   image: Tensor<Uint8Array>,
@@ -38,25 +39,30 @@ export async function resampleImage(
   width: number,
 ): Promise<Tensor<Uint8Array>> {
   if (region.height === height && region.width === width) return cropTensor(image, region)
-  const resized = resizing(image, region, height, width)
-  const buffer = await (image.shape[2] === 3 ? resized : resized.toColourspace('b-w')).raw().toBuffer()
-  return tensor(bytesOf(buffer), [height, width, ...image.shape.slice(2)])
+  const to = { top: 0, left: 0, height, width }
+  return resampleInto(image, region, { size: [height, width], to, mirror: false, fill: [] })
 }
 
-/** The work of {@link resampleImage}, not begun yet, so that more can be done in the same go off the event loop. */
-export function resizing(image: Tensor<Uint8Array>, region: Region, height: number, width: number): Sharp {
-  const channels = (image.shape[2] ?? 1) as 1 | 3
-  return sharp(image.data, {
-    raw: { width: image.shape[1], height: image.shape[0], channels },
-    limitInputPixels: false,
-  })
-    .extract({ top: region.top, left: region.left, width: region.width, height: region.height })
-    .resize(width, height, { fit: 'fill', kernel: 'linear' })
+/** Where {@link resampleInto} writes: to `to` of a map of `size` [height, width], whose rest is `fill` (a value a channel). */
+export interface ResampledPlace {
+  readonly size: readonly [number, number]
+  readonly to: Region
+  /** Left to right. */
+  readonly mirror: boolean
+  readonly fill: readonly number[]
 }
 
-/** The same memory as a plain Uint8Array, whose `slice` copies. */
-export function bytesOf(buffer: Buffer): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+/** {@link resampleImage} onto part of a larger map, in one go off the event loop. */
+export async function resampleInto(
+  image: Tensor<Uint8Array>,
+  region: Region,
+  { size, to, mirror, fill }: ResampledPlace,
+): Promise<Tensor<Uint8Array>> {
+  const [height, width, channels = 1] = image.shape
+  const target = tensor(new Uint8Array(size[0] * size[1] * channels), [...size, channels])
+  const source = tensor(image.data, [height, width, channels])
+  await loadNative().placeImage(source, target, { from: region, to, mirror, fill })
+  return tensor(target.data, [...size, ...image.shape.slice(2)])
 }
 
 /**

@@ -46,7 +46,10 @@ export async function writeDemoReport(
   const several = results.length > 1
   const pictures: ReportPicture[] = []
   for (const one of results) {
-    const shown = await renderExamples(one.segmenter, test, Math.ceil(SHOWN / results.length), signal)
+    const shown = await renderExamples(one.segmenter, test, {
+      count: Math.ceil(SHOWN / results.length),
+      ...(signal && { signal }),
+    })
     const suffix = several ? ` · ${NEGATIVES_TITLES[one.variant.negatives]}` : ''
     pictures.push(...shown.map(({ caption, image }) => ({ caption: `${caption}${suffix}`, image })))
   }

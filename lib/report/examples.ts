@@ -6,17 +6,25 @@ import { scoreRange } from './colormap.ts'
 import type { ReportPicture } from './html.ts'
 import { renderOverlay } from './overlay.ts'
 
+/** How {@link renderExamples} draws. */
+export interface ExampleOptions {
+  /** Number of images, the first ones. */
+  readonly count: number
+  /** s_H above which a pixel is unknown. Default: the model's; without any, nothing is. */
+  readonly threshold?: number
+  readonly signal?: AbortSignal
+}
+
 /**
- * The first `count` images of a data set, each with its closed-set and open-set labels, its score and its truth. The colour
- * scale of the score is the same in all of them.
+ * Images of a data set, each with its closed-set and open-set labels, its score and its truth. The colour scale of the
+ * score is the same in all of them.
  */
 export async function renderExamples(
   segmenter: Segmenter,
   test: Dataset,
-  count: number,
-  signal?: AbortSignal,
+  { count, signal, threshold = segmenter.threshold ?? Number.POSITIVE_INFINITY }: ExampleOptions,
 ): Promise<ReportPicture[]> {
-  const { threshold = Number.POSITIVE_INFINITY, classes } = segmenter
+  const { classes } = segmenter
   const scenes = []
   for (let index = 0; index < Math.min(count, test.length); index++) {
     throwIfAborted(signal)

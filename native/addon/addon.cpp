@@ -3,6 +3,7 @@
 #include "functions.h"
 #include "napi_config.h"
 #include "wrap_kernel_job.h"
+#include "place_image_job.h"
 #include "profile_job.h"
 #include "run_classifier_job.h"
 #include "wrap_flow.h"
@@ -30,6 +31,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("createModel", Napi::Function::New<ModelWrap::create>(env, "createModel"));
   exports.Set("createScriptedModel", Napi::Function::New<ModelWrap::create_scripted>(env, "createScriptedModel"));
   exports.Set("profileModel", Napi::Function::New<profile_job>(env, "profileModel"));
+  exports.Set("placeImage", Napi::Function::New<place_image_job>(env, "placeImage"));
   exports.Set("createTrainer", Napi::Function::New<TrainerWrap::create>(env, "createTrainer"));
   exports.Set("flowArchitectures", Napi::Function::New<FlowWrap::list_architectures>(env, "flowArchitectures"));
   exports.Set("createFlow", Napi::Function::New<FlowWrap::create>(env, "createFlow"));

@@ -1,5 +1,8 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Evaluation } from '../../evaluation/evaluation.ts'
 import { jsonText, writeText } from '../../evaluation/export.ts'
+import type { TwoFoldResult } from '../../evaluation/two-fold.ts'
 import { renderExamples } from '../../report/examples.ts'
 import { type ReportPicture, type ReportTable, writeReport } from '../../report/html.ts'
 import type { CommandContext } from '../command.ts'
@@ -7,14 +10,19 @@ import { openTestData, withModel } from '../models.ts'
 import { clock } from '../ui.ts'
 import type { Manifest } from './manifest.ts'
 import type { Recipe } from './recipe.ts'
-import { gatherResults, markdownTable } from './results.ts'
+import { gatherResults, markdownTable, readResults } from './results.ts'
 import type { ReadyStage } from './stages.ts'
 
 /** Images that the report shows. */
 const SHOWN = 6
 
 /** What a finished recipe leaves beside the folders of its stages. */
-export const REPORT_FILES = { json: 'results.json', markdown: 'results.md', page: 'index.html' } as const
+export const REPORT_FILES = {
+  json: 'results.json',
+  markdown: 'results.md',
+  page: 'index.html',
+  pictures: 'pictures',
+} as const
 
 /** Writes results.json, results.md and index.html with pictures of the last model that was evaluated; returns the tables. */
 export async function writeRecipeReport(
@@ -35,6 +43,7 @@ export async function writeRecipeReport(
     `# ${recipe.title}\n\n${warning}\`${manifest.repeat}\`\n\n${tables.map(markdownTable).join('\n\n')}\n`,
   )
   const shown = await examplesOf(stages, context)
+  await rm(join(out, REPORT_FILES.pictures), { recursive: true, force: true }) // of an earlier report
   await writeReport(
     out,
     {
@@ -53,26 +62,45 @@ async function examplesOf(
   stages: readonly ReadyStage[],
   context: CommandContext,
 ): Promise<{ pictures: ReportPicture[]; note: string; classes: readonly string[] } | undefined> {
-  const last = stages.findLast(({ stage }) => stage.command === 'evaluate')
-  if (last === undefined) return undefined
-  const { model, data, pasteNegatives, seed } = last.values as {
+  const measured = []
+  for (const stage of stages) {
+    if (stage.stage.command === 'evaluate') measured.push({ stage, found: await readResults(stage) })
+  }
+  // Labels of classes beside the unknown show more than anomalies alone.
+  const shown = measured.findLast(({ found }) => 'openSet' in found) ?? measured.at(-1)
+  if (shown === undefined) return undefined
+  const { model, data, pasteNegatives, seed } = shown.stage.values as {
     model: string
     data: string
     pasteNegatives?: string
     seed: number
   }
-  return withModel(model, last.values as never, async (segmenter) => {
+  return withModel(model, shown.stage.values as never, async (segmenter) => {
     const test = await openTestData(
       { spec: data, seed, ...(pasteNegatives && { pasteNegatives }) },
       segmenter,
       context,
     )
+    const threshold = segmenter.threshold ?? measuredThreshold(shown.found)
+    const { signal } = context
     return {
-      pictures: await renderExamples(segmenter, test, SHOWN, context.signal),
-      note: `The first images of ${test.name}, with ${model}. The colour scale of the score is the same in all of them.`,
+      pictures: await renderExamples(segmenter, test, { count: SHOWN, threshold, signal }),
+      note: `The first images of ${test.name}, with ${model}. ${describeThreshold(threshold, segmenter.threshold)} The colour scale of the score is the same in all of them.`,
       classes: [...segmenter.classes],
     }
   })
+}
+
+/** The threshold of s_H that the evaluation found for its TPR. */
+function measuredThreshold(found: Evaluation | TwoFoldResult): number | undefined {
+  if ('folds' in found) return undefined
+  return found.detectors.find(({ detector }) => detector === 'hybrid')?.threshold
+}
+
+function describeThreshold(threshold: number | undefined, stored: number | undefined): string {
+  if (threshold === undefined) return 'The model has no threshold: nothing is unknown.'
+  const from = stored === undefined ? 'found on the measured images themselves' : "the model's"
+  return `Unknown is where s_H > ${threshold.toFixed(2)} (${from}).`
 }
 
 function settingsOf({

@@ -18,7 +18,7 @@ export async function gatherResults(stages: readonly ReadyStage[]): Promise<Repo
   const tables = new Map<string, Map<string, Values>>()
   for (const { stage, folder } of stages) {
     if (stage.command !== 'evaluate') continue
-    const found = (await readJson(join(folder, STAGE_FILES.results))) as Evaluation | TwoFoldResult
+    const found = await readResults({ folder })
     const title = stage.table ?? 'Results'
     const rows = tables.get(title) ?? new Map<string, Values>()
     tables.set(title, rows)
@@ -37,6 +37,13 @@ function joined(row: Values, values: Values, stage: string): Values {
     return [taken ? `${column}, ${stage}` : column, value] as const
   })
   return { ...row, ...Object.fromEntries(named) }
+}
+
+/** What an evaluation left in its folder. */
+export async function readResults({
+  folder,
+}: Pick<ReadyStage, 'folder'>): Promise<Evaluation | TwoFoldResult> {
+  return (await readJson(join(folder, STAGE_FILES.results))) as Evaluation | TwoFoldResult
 }
 
 function tableOf(title: string, rows: ReadonlyMap<string, Values>): ReportTable {
